@@ -1,0 +1,322 @@
+//! What a valid configuration means. Every reference is an index that exists, every list is in its deciding order.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::name::Name;
+use crate::zone::Zone;
+
+/// Index of a source in [`Model::sources`]; 0 is `default`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SourceId(pub usize);
+/// Index of a health check template in [`Model::templates`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TemplateId(pub usize);
+/// Index of a pool in [`Model::pools`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PoolId(pub usize);
+/// Index of a check in [`Model::checks`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CheckId(pub usize);
+/// Index of an access domain in [`Model::domains`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DomainId(pub usize);
+
+/// The `default` source: everyone.
+pub const DEFAULT_SOURCE: SourceId = SourceId(0);
+
+/// A whole, valid configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Model {
+    /// Where the service listens and how it attaches.
+    pub service: Service,
+    /// Geo databases in the order of the file; for each network, the first that knows a fact gives it.
+    pub geo_databases: Vec<PathBuf>,
+    /// Zones with their records.
+    pub zones: Vec<Zone>,
+    /// Sources; the first is always `default`.
+    pub sources: Vec<Source>,
+    /// Health check templates.
+    pub templates: Vec<Template>,
+    /// Address pools.
+    pub pools: Vec<Pool>,
+    /// Access domains.
+    pub domains: Vec<AccessDomain>,
+    /// Every distinct pair of target and template that some address needs: each is probed once, however many
+    /// addresses share it.
+    pub checks: Vec<Check>,
+}
+
+/// Where the service listens and how the XDP program attaches.
+#[derive(Debug, Clone, Default)]
+pub struct Service {
+    /// Served addresses and ports; answered by the kernel and by the server alike.
+    pub listen: Vec<SocketAddr>,
+    /// Interfaces the XDP program is attached to; empty with [`XdpMode::Off`].
+    pub interfaces: Vec<String>,
+    /// How the XDP program is attached.
+    pub xdp_mode: XdpMode,
+}
+
+/// How the XDP program is attached.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum XdpMode {
+    /// Native, or generic where the driver has no native mode.
+    #[default]
+    Auto,
+    /// In the driver; an error where it has no native mode.
+    Native,
+    /// In the network stack: works everywhere, slower.
+    Generic,
+    /// Not at all: the server answers everything.
+    Off,
+}
+
+/// A named set of clients. A client belongs to it when one of the inclusions matches and no exclusion does.
+#[derive(Debug, Clone, Default)]
+pub struct Source {
+    /// Unique name; `default` for the first.
+    pub name: String,
+    /// What belongs to it. Both empty only for `default`, which everyone belongs to.
+    pub include: ClientSet,
+    /// What does not belong to it although an inclusion matches.
+    pub exclude: ClientSet,
+}
+
+/// Clients by place, network operator or prefix.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClientSet {
+    /// Continent codes: AF, AN, AS, EU, NA, OC, SA.
+    pub continents: Vec<String>,
+    /// ISO 3166-1 alpha-2 country codes, upper case.
+    pub countries: Vec<String>,
+    /// ISO 3166-2 subdivision codes with the country, `US-CA`, upper case.
+    pub subdivisions: Vec<String>,
+    /// `GeoNames` identifiers of cities.
+    pub cities: Vec<u32>,
+    /// AS numbers.
+    pub as_numbers: Vec<u32>,
+    /// Prefixes, host bits zero.
+    pub prefixes: Vec<Prefix>,
+}
+
+/// An address prefix; the bits below `length` are zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Prefix {
+    /// First address of the prefix.
+    pub address: IpAddr,
+    /// 0 to 32 for IPv4, 0 to 128 for IPv6.
+    pub length: u8,
+}
+
+/// How to check an address; shared by many addresses and pools.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Template {
+    /// Unique name.
+    pub name: String,
+    /// What is probed.
+    pub kind: CheckKind,
+    /// From the start of one probe to the start of the next.
+    pub interval: Duration,
+    /// After this long without a result the probe is bad; not above the interval.
+    pub timeout: Duration,
+    /// Consecutive bad probes until the check is failed; at least 1.
+    pub failures: u32,
+    /// Consecutive good probes until the check is passing; at least 1.
+    pub successes: u32,
+    /// What the check counts as before its first verdict.
+    pub initial: Verdict,
+}
+
+/// What a probe does.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum CheckKind {
+    /// An ICMP or ICMPv6 echo, answered.
+    Ping,
+    /// A TCP connection, accepted.
+    Tcp {
+        /// Port to connect to.
+        port: u16,
+    },
+    /// An HTTP/1.1 GET, answered with an expected status.
+    Http(HttpCheck),
+}
+
+/// An HTTP or HTTPS probe.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct HttpCheck {
+    /// With TLS and a certificate that is valid for `host`, or without TLS.
+    pub tls: Tls,
+    /// Port to connect to.
+    pub port: u16,
+    /// Path and query of the request, beginning with `/`.
+    pub path: String,
+    /// `Host` header and TLS server name; the address itself when none.
+    pub host: Option<String>,
+    /// Status codes that are good; any of 200 to 399 when empty.
+    pub expect_status: Vec<u16>,
+}
+
+/// Whether and how an HTTP probe uses TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Tls {
+    /// Plain HTTP.
+    Off,
+    /// HTTPS; the certificate must be valid.
+    Verify,
+    /// HTTPS; any certificate will do.
+    NoVerify,
+}
+
+/// The outcome of a check so far, or what it counts as before there is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Verdict {
+    /// `failures` consecutive bad probes.
+    Failed,
+    /// `successes` consecutive good probes.
+    Passing,
+}
+
+/// An ordered set of addresses of one kind.
+#[derive(Debug, Clone)]
+pub struct Pool {
+    /// Unique name.
+    pub name: String,
+    /// What kind of addresses it holds.
+    pub kind: PoolKind,
+    /// A disabled pool is never available.
+    pub enabled: bool,
+    /// Its addresses by ordinal, smallest first; may be empty.
+    pub addresses: Vec<Address>,
+}
+
+/// The kind of all addresses of a pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PoolKind {
+    /// IPv4 addresses: answers of type A.
+    Ipv4,
+    /// IPv6 addresses: answers of type AAAA.
+    Ipv6,
+    /// Domain names: answers of type CNAME.
+    Domain,
+}
+
+/// One address of a pool.
+#[derive(Debug, Clone)]
+pub struct Address {
+    /// What is answered and probed.
+    pub target: Target,
+    /// Unique in the pool; smaller is first.
+    pub ordinal: u32,
+    /// Whether its checks decide.
+    pub mode: AddressMode,
+    /// A disabled address is never available and does not count in its pool.
+    pub enabled: bool,
+    /// Its checks; none means it is always good.
+    pub checks: Vec<CheckId>,
+}
+
+/// What an address is: the thing that is answered.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Target {
+    /// An address record.
+    Ip(IpAddr),
+    /// A CNAME.
+    Name(Name),
+}
+
+/// Whether the checks of an address decide about it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum AddressMode {
+    /// Follows its checks.
+    #[default]
+    Auto,
+    /// Always available.
+    Online,
+    /// Never available.
+    Offline,
+}
+
+/// One owner name and one type that is steered instead of static.
+#[derive(Debug, Clone)]
+pub struct AccessDomain {
+    /// Owner name; lies in the zone.
+    pub name: Name,
+    /// The type that is steered.
+    pub steered: SteeredType,
+    /// Time to live of the answers, in seconds.
+    pub ttl: u32,
+    /// A disabled access domain leaves the answer to the zone's own records.
+    pub enabled: bool,
+    /// How one of its pools is chosen.
+    pub policy: PoolPolicy,
+    /// Its pools by ordinal, smallest first; at least one.
+    pub pools: Vec<PoolUse>,
+}
+
+/// The types that can be steered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum SteeredType {
+    /// Takes IPv4 and domain pools.
+    A,
+    /// Takes IPv6 and domain pools.
+    Aaaa,
+    /// Takes domain pools; answers every type at its name.
+    Cname,
+}
+
+/// How an access domain chooses among its pools.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PoolPolicy {
+    /// The available pool with the smallest ordinal, whoever asks.
+    Ordinal,
+    /// The pools whose source matches the client best; ties by ordinal; then those of `default`.
+    NearestSource,
+}
+
+/// A pool in the use of one access domain.
+#[derive(Debug, Clone)]
+pub struct PoolUse {
+    /// Which pool.
+    pub pool: PoolId,
+    /// Unique in the access domain; smaller is first.
+    pub ordinal: u32,
+    /// Which clients it is for; at least one with [`PoolPolicy::NearestSource`], else none.
+    pub sources: Vec<SourceId>,
+}
+
+/// One thing to probe: a target under a template.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Check {
+    /// What is probed; a name is resolved anew for each probe.
+    pub target: Target,
+    /// How.
+    pub template: TemplateId,
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ip(address) => address.fmt(f),
+            Self::Name(name) => name.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.length)
+    }
+}
+
+impl fmt::Display for SteeredType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::A => "A",
+            Self::Aaaa => "AAAA",
+            Self::Cname => "CNAME",
+        })
+    }
+}

@@ -1,0 +1,23 @@
+//! Health: checks run on their own time and report each change of verdict.
+
+use crate::config::model::{CheckId, Verdict};
+
+/// What is known of one check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckState {
+    /// The verdict that counts now: the configured initial one until probes have said otherwise.
+    pub verdict: Verdict,
+    /// Why the last bad probe was bad; `None` if there was none since the check last passed.
+    pub last_error: Option<String>,
+}
+
+/// A change of verdict, as the scheduler reports it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerdictChange {
+    /// Which check.
+    pub check: CheckId,
+    /// What it is now.
+    pub verdict: Verdict,
+    /// The error of the last bad probe when it failed.
+    pub error: Option<String>,
+}

@@ -1,0 +1,11 @@
+//! The gtm daemon as a library: configuration, geo data and health go into a pure decision, which yields one answer
+//! table; the XDP maps and the server are two readers of it.
+
+pub mod cli;
+pub mod config;
+pub mod decision;
+pub mod geo;
+pub mod health;
+pub mod name;
+pub mod server;
+pub mod zone;

@@ -1,0 +1,30 @@
+//! Authoritative zones: the records of a zone file in wire form, and what a question finds among them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+
+use crate::name::Name;
+
+/// A zone as it stands in its file. Valid: exactly one SOA at the origin, every owner at or below the origin, no CNAME
+/// beside other data.
+#[derive(Debug, Clone)]
+pub struct Zone {
+    /// Name of the zone's apex.
+    pub origin: Name,
+    /// The file it was read from.
+    pub file: PathBuf,
+    /// Every name of the zone that exists, empty non-terminals included (their node has no record sets).
+    pub nodes: HashMap<Name, Node>,
+}
+
+/// The record sets at one name, by type number.
+pub type Node = BTreeMap<u16, RecordSet>;
+
+/// All records of one name and type (RFC 2181 section 5).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordSet {
+    /// Time to live in seconds.
+    pub ttl: u32,
+    /// RDATA of each record, uncompressed wire form, in the order of the file; never empty.
+    pub rdata: Vec<Box<[u8]>>,
+}
