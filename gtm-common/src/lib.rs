@@ -9,4 +9,9 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod abi;
+pub mod checksum;
+pub mod counters;
+pub mod location;
+pub mod names;
 pub mod wire;

@@ -49,6 +49,18 @@ pub struct Model {
     pub checks: Vec<Check>,
 }
 
+impl Model {
+    /// The pool of an id that this model gave out.
+    ///
+    /// # Panics
+    ///
+    /// With the id of another model.
+    pub fn pool(&self, id: PoolId) -> &Pool {
+        #[expect(clippy::indexing_slicing, reason = "ids are made together with the list they point into")]
+        &self.pools[id.0]
+    }
+}
+
 /// Where the service listens and how the XDP program attaches.
 #[derive(Debug, Clone, Default)]
 pub struct Service {
