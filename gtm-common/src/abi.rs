@@ -124,7 +124,8 @@ pub struct Bucket {
 
 /// Marks a bucket without a name; the search ends there.
 pub const EMPTY_BUCKET: PageRef = PageRef(u32::MAX);
-/// How many neighbouring buckets a search looks at; the builder keeps every name within that distance.
+/// How many neighbouring buckets a search looks at. The builder keeps every name within that distance and the tags in
+/// it distinct.
 pub const MAX_PROBES: u32 = 8;
 
 /// Types one name can be steered for.
@@ -236,6 +237,8 @@ pub struct PerCpu {
     pub name: [u64; 32],
     /// Which rotation a slot's next answer takes.
     pub turns: [u32; TURNS],
+    /// Zero, which the verifier cannot know: what is added to it has no value that branches are followed up for.
+    pub unknown_zero: u64,
 }
 
 const _: () = {
@@ -247,7 +250,7 @@ const _: () = {
     assert!(size_of::<RangeV4>() == 8);
     assert!(size_of::<RangeV6>() == 24);
     assert!(size_of::<BlockHead>() == 8);
-    assert!(size_of::<PerCpu>() == 256 + 256 + 4 * TURNS && offset_of!(PerCpu, turns) == 512);
+    assert!(size_of::<PerCpu>() == 256 + 256 + 4 * TURNS + 8 && offset_of!(PerCpu, turns) == 512);
     // A name record (head and 255 bytes) and a block (head and 2n-1 records) fit behind the last word they can begin in.
     assert!(size_of::<NameRecord>() + 256 <= 8 * PAGE_SLACK_WORDS as usize);
     assert!(size_of::<BlockHead>() + 2 * MAX_ANSWER <= 8 * PAGE_SLACK_WORDS as usize);

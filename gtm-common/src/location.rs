@@ -90,6 +90,13 @@ pub trait Ranges {
     fn range(&self, position: u32) -> Option<(Self::Address, u32)>;
     /// Number of ranges.
     fn count(&self) -> u32;
+
+    /// The same number, without its history: in the kernel, what keeps the verifier from following up every way through
+    /// the search.
+    #[inline(always)]
+    fn forget(&self, number: u32) -> u32 {
+        number
+    }
 }
 
 /// Position and class of the range that holds the address; `None` only for broken tables.
@@ -111,8 +118,10 @@ pub fn locate<R: Ranges>(ranges: &R, address: R::Address) -> Option<(u32, u32)> 
         } else {
             high = middle.wrapping_sub(1);
         }
+        low = ranges.forget(low);
+        high = ranges.forget(high);
     }
-    Some((low, class))
+    Some((ranges.forget(low), ranges.forget(class)))
 }
 
 /// Length of the shortest prefix that holds the address and lies within its range: the scope of RFC 7871.

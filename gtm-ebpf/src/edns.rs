@@ -1,11 +1,13 @@
 //! The OPT record of a query and its client subnet option (RFC 6891, RFC 7871).
 
+use gtm_common::abi::PerCpu;
 use gtm_common::counters::Outcome;
 use gtm_common::wire::{MAX_UDP_PAYLOAD, MIN_UDP_PAYLOAD, edns, rtype};
 
-use crate::frame::Frame;
+use crate::frame::{Frame, OFFSET_MASK};
 use crate::packet::Packet;
 use crate::question::Question;
+use crate::tables::forget;
 
 /// Options that are looked through before the packet is passed up.
 const MAX_OPTIONS: usize = 8;
@@ -44,7 +46,12 @@ pub(crate) struct Ecs {
 
 /// Reads what follows the question.
 #[inline(always)]
-pub(crate) fn parse(packet: Packet, frame: &Frame, question: &Question) -> Result<Edns, Outcome> {
+pub(crate) fn parse(
+    packet: Packet,
+    frame: &Frame,
+    question: &Question,
+    cpu: *const PerCpu,
+) -> Result<Edns, Outcome> {
     let bad = Outcome::PassedBadEdns;
     let mut parsed = Edns { present: false, dnssec_ok: false, limit: usize::from(MIN_UDP_PAYLOAD), ecs: None };
     let opt = question.end;
@@ -80,16 +87,16 @@ pub(crate) fn parse(packet: Packet, frame: &Frame, question: &Question) -> Resul
             if parsed.ecs.is_some() {
                 return Err(Outcome::PassedBadEcs);
             }
-            parsed.ecs = Some(parse_ecs(packet, at, len).ok_or(Outcome::PassedBadEcs)?);
+            parsed.ecs = Some(parse_ecs(packet, at, len, cpu).ok_or(Outcome::PassedBadEcs)?);
         }
-        at += OPTION_HEAD + len;
+        at = forget(cpu, at + OPTION_HEAD + len, OFFSET_MASK);
     }
     if at == frame.end { Ok(parsed) } else { Err(Outcome::PassedManyOptions) }
 }
 
 /// Reads one client subnet option: known family, scope zero, just the bytes of the prefix, the bits after it zero.
 #[inline(always)]
-fn parse_ecs(packet: Packet, at: usize, len: usize) -> Option<Ecs> {
+fn parse_ecs(packet: Packet, at: usize, len: usize, cpu: *const PerCpu) -> Option<Ecs> {
     let family = u16::from_be(packet.load(at + 4)?);
     let source = packet.load::<u8>(at + 6)?;
     let scope = packet.load::<u8>(at + 7)?;
@@ -98,22 +105,44 @@ fn parse_ecs(packet: Packet, at: usize, len: usize) -> Option<Ecs> {
         edns::FAMILY_IPV6 => 128,
         _ => return None,
     };
-    let address_len = usize::from(source).div_ceil(8);
+    let address_len = forget(cpu, usize::from(source).div_ceil(8), 0x3f);
     if scope != 0 || source > bits || len != ECS_HEAD - OPTION_HEAD + address_len {
         return None;
     }
-    let (mut high, mut low) = (0u64, 0u64);
-    for index in 0..16 {
-        if index >= address_len {
-            break;
-        }
-        let byte = u64::from(packet.load::<u8>(at + ECS_HEAD + index)?);
-        if index < 8 {
-            high |= byte << (56 - 8 * index);
-        } else {
-            low |= byte << (120 - 8 * index);
-        }
-    }
+    let (high, low) = load_address(packet, at + ECS_HEAD, address_len)?;
     let unused = if source < 64 { (high << source) | low } else if source < 128 { low << (source - 64) } else { 0 };
-    (unused == 0).then_some(Ecs { family, source, address_len, high, low })
+    if unused != 0 {
+        return None;
+    }
+    Some(Ecs { family, source, address_len: forget(cpu, address_len, 0x1f), high, low })
+}
+
+/// Loads an address of up to 16 bytes into the upper bits of two numbers, in pieces of 8, 4, 2 and 1: a loop over the
+/// bytes would be followed up for every length.
+#[inline(always)]
+fn load_address(packet: Packet, mut at: usize, len: usize) -> Option<(u64, u64)> {
+    if len & 16 != 0 {
+        return Some((u64::from_be(packet.load(at)?), u64::from_be(packet.load(at + 8)?)));
+    }
+    let mut whole = 0;
+    if len & 8 != 0 {
+        whole = u64::from_be(packet.load(at)?);
+        at += 8;
+    }
+    let (mut part, mut room) = (0u64, 64);
+    if len & 4 != 0 {
+        room -= 32;
+        part |= u64::from(u32::from_be(packet.load(at)?)) << room;
+        at += 4;
+    }
+    if len & 2 != 0 {
+        room -= 16;
+        part |= u64::from(u16::from_be(packet.load(at)?)) << room;
+        at += 2;
+    }
+    if len & 1 != 0 {
+        room -= 8;
+        part |= u64::from(packet.load::<u8>(at)?) << room;
+    }
+    Some(if len & 8 != 0 { (whole, part) } else { (part, 0) })
 }

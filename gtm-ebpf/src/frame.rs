@@ -1,11 +1,11 @@
 //! From Ethernet to UDP: the offsets of a datagram that is addressed to us.
 
-use gtm_common::abi::Listen;
+use gtm_common::abi::{Listen, PerCpu};
 use gtm_common::checksum::Sum;
 use gtm_common::counters::Outcome;
 
 use crate::packet::Packet;
-use crate::tables;
+use crate::tables::{self, forget};
 
 const ETHERNET_LEN: usize = 14;
 const VLAN_LEN: usize = 4;
@@ -14,6 +14,11 @@ const IPV6_LEN: usize = 40;
 /// Length of a UDP header.
 pub(crate) const UDP_LEN: usize = 8;
 const UDP: u8 = 17;
+/// Frames with a datagram that ends beyond this are passed up. With offsets of at most [`OFFSET_MASK`] every load is
+/// within what the verifier allows of a packet.
+const MAX_END: usize = OFFSET_MASK;
+/// All bits of an offset in a frame that is looked at.
+pub(crate) const OFFSET_MASK: usize = 0x7ff;
 
 /// Where the parts of the datagram are, and who sent it.
 #[derive(Clone, Copy)]
@@ -47,7 +52,7 @@ impl Frame {
 
 /// Reads Ethernet with up to two VLAN tags, IPv4 or IPv6, and UDP.
 #[inline(always)]
-pub(crate) fn parse(packet: Packet) -> Result<Frame, Outcome> {
+pub(crate) fn parse(packet: Packet, cpu: *const PerCpu) -> Result<Frame, Outcome> {
     let short = Outcome::PassedNotIp;
     // The lowest bit of the first byte marks group addresses: these are not for one host.
     if packet.load::<u8>(0).ok_or(short)? & 1 != 0 {
@@ -61,13 +66,17 @@ pub(crate) fn parse(packet: Packet) -> Result<Frame, Outcome> {
             protocol = packet.load::<u16>(ip - 2).ok_or(short)?;
         }
     }
-    if protocol == 0x0800_u16.to_be() {
-        parse_v4(packet, ip)
+    let ip = forget(cpu, ip, OFFSET_MASK);
+    let mut frame = if protocol == 0x0800_u16.to_be() {
+        parse_v4(packet, ip)?
     } else if protocol == 0x86dd_u16.to_be() {
-        parse_v6(packet, ip)
+        parse_v6(packet, ip)?
     } else {
-        Err(Outcome::PassedNotIp)
-    }
+        return Err(Outcome::PassedNotIp);
+    };
+    frame.udp = forget(cpu, frame.udp, OFFSET_MASK);
+    frame.end = forget(cpu, frame.end, OFFSET_MASK);
+    Ok(frame)
 }
 
 #[inline(always)]
@@ -140,7 +149,7 @@ fn served(packet: Packet, udp: usize, address_be: [u8; 16], ip_version: u16) -> 
         return Err(Outcome::PassedNotServed);
     }
     let len = usize::from(u16::from_be(packet.load(udp + 4).ok_or(not_udp)?));
-    if len < UDP_LEN || udp + len > packet.len() {
+    if len < UDP_LEN || udp + len > packet.len() || udp + len > MAX_END {
         return Err(not_udp);
     }
     Ok((packet.load(udp).ok_or(not_udp)?, len))

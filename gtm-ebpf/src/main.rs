@@ -3,6 +3,7 @@
 //! It answers DNS queries for steered names from the maps and passes everything else up untouched: the first change to
 //! a frame is the one that makes room for the answer, and after that nothing can fail.
 #![cfg_attr(target_arch = "bpf", no_std, no_main)]
+#![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
 
 #[cfg(target_arch = "bpf")]
 mod edns;

@@ -31,18 +31,18 @@ pub fn gtm(context: XdpContext) -> u32 {
 #[inline(always)]
 fn answer(context: &XdpContext, cpu: *mut PerCpu) -> Result<(), Outcome> {
     let packet = Packet::new(context);
-    let frame = frame::parse(packet)?;
+    let frame = frame::parse(packet, cpu)?;
     let question = question::parse(packet, &frame, cpu)?;
-    let edns = edns::parse(packet, &frame, &question)?;
+    let edns = edns::parse(packet, &frame, &question, cpu)?;
     let record = tables::find_name(cpu, &question).ok_or(Outcome::PassedUnknownName)?;
     let entry = tables::find_type(record, question.qtype).ok_or(Outcome::PassedUnknownType)?;
     let (class, scope) =
-        if entry.is_tailored() { tables::locate(&frame, &edns).ok_or(Outcome::PassedNoBlock)? } else { (0, 0) };
+        if entry.is_tailored() { tables::locate(cpu, &frame, &edns).ok_or(Outcome::PassedNoBlock)? } else { (0, 0) };
     let slot = tables::slot(&entry, class).ok_or(Outcome::PassedNoBlock)?;
     let block = tables::block(slot).ok_or(Outcome::PassedNoBlock)?;
     let head: BlockHead = tables::block_head(block);
     let turn = tables::turn(cpu, slot, &head);
-    reply::send(context, &frame, &question, &edns, scope, block, &head, turn)
+    reply::send(context, &frame, &question, &edns, scope, block, &head, turn, cpu)
 }
 
 /// The licence the kernel asks for: some helpers are for GPL-compatible programs.

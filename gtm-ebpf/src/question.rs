@@ -10,7 +10,7 @@ use gtm_common::wire::{HEADER_LEN, MAX_NAME, class};
 
 use crate::frame::Frame;
 use crate::packet::Packet;
-use crate::tables;
+use crate::tables::{self, forget};
 
 /// A query of one question.
 #[derive(Clone, Copy)]
@@ -104,7 +104,8 @@ fn name(packet: Packet, offset: usize, cpu: *mut PerCpu) -> Option<Name> {
         unsafe { ptr::addr_of_mut!((*cpu).name).cast::<u64>().add(word).write(lowered) };
         if zeros != 0 {
             let len = word * 8 + names::bytes_before_zero(zeros) + 1;
-            return if len <= MAX_NAME { Some(Name { len, words: word + 1, hash, sum }) } else { None };
+            let (len, words) = (forget(cpu, len, 0x1ff), forget(cpu, word + 1, 0x3f));
+            return if len <= MAX_NAME { Some(Name { len, words, hash, sum }) } else { None };
         }
     }
     None

@@ -2,15 +2,16 @@
 
 use aya_ebpf::helpers::bpf_xdp_adjust_tail;
 use aya_ebpf::programs::XdpContext;
-use gtm_common::abi::{BlockHead, MAX_ANSWER};
+use gtm_common::abi::{BlockHead, MAX_ANSWER, PerCpu};
 use gtm_common::checksum::Sum;
 use gtm_common::counters::Outcome;
 use gtm_common::wire::{HEADER_LEN, MAX_UDP_PAYLOAD, edns, flags, rtype};
 
 use crate::edns::{ECS_HEAD, Ecs, Edns};
-use crate::frame::{Frame, Sender, UDP_LEN};
-use crate::packet::Packet;
+use crate::frame::{Frame, OFFSET_MASK, Sender, UDP_LEN};
+use crate::packet::{Packet, opaque};
 use crate::question::Question;
+use crate::tables::forget;
 
 /// Hop limit of what we send.
 const TTL: u8 = 64;
@@ -27,6 +28,7 @@ pub(crate) fn send(
     block: *const u64,
     head: &BlockHead,
     rotation: usize,
+    cpu: *const PerCpu,
 ) -> Result<(), Outcome> {
     let answer_len = usize::from(head.len);
     let opt_len = match edns.ecs {
@@ -46,7 +48,7 @@ pub(crate) fn send(
         return Err(Outcome::PassedNoRoom);
     }
     let packet = Packet::new(context);
-    write(packet, frame, question, edns, scope, block, head, rotation, dns_len).ok_or(Outcome::DroppedInternal)
+    write(packet, frame, question, edns, scope, block, head, rotation, dns_len, cpu).ok_or(Outcome::DroppedInternal)
 }
 
 /// Writes the answer from the last part to the first, and so has every sum when the UDP header needs it.
@@ -62,12 +64,13 @@ fn write(
     head: &BlockHead,
     rotation: usize,
     dns_len: usize,
+    cpu: *const PerCpu,
 ) -> Option<()> {
     let answer_len = usize::from(head.len);
-    let opt_at = question.end + answer_len;
+    let opt_at = forget(cpu, question.end + answer_len, OFFSET_MASK);
     // Offsets of the pieces within the DNS message; it begins at an even offset of the UDP datagram.
     let mut sum = question.sum;
-    sum.add_piece(copy_block(packet, question.end, block, answer_len, rotation)?, question.end - frame.dns());
+    sum.add_piece(copy_block(packet, question.end, block, answer_len, rotation, cpu)?, question.end - frame.dns());
     if edns.present {
         sum.add_piece(write_opt(packet, opt_at, edns)?, opt_at - frame.dns());
         if let Some(ecs) = edns.ecs {
@@ -105,12 +108,20 @@ fn write(
 
 /// Copies one rotation of the block behind the question; gives its sum.
 #[inline(always)]
-fn copy_block(packet: Packet, at: usize, block: *const u64, len: usize, rotation: usize) -> Option<Sum> {
+fn copy_block(
+    packet: Packet,
+    at: usize,
+    block: *const u64,
+    len: usize,
+    rotation: usize,
+    cpu: *const PerCpu,
+) -> Option<Sum> {
+    let words_len = forget(cpu, len, 0x1ff);
     // SAFETY: a page has room for the longest block behind any word; the mask tells the verifier so.
     let records = unsafe { block.add(1).cast::<u8>().add(rotation & 0x1ff) };
     let mut sum = Sum::default();
     for word in 0..MAX_ANSWER / 8 {
-        if word * 8 + 8 > len {
+        if word * 8 + 8 > opaque(words_len) {
             break;
         }
         // SAFETY: as above; `word * 8` is below `MAX_ANSWER`.
@@ -118,6 +129,7 @@ fn copy_block(packet: Packet, at: usize, block: *const u64, len: usize, rotation
         packet.store(at + word * 8, bytes)?;
         sum.add_u64(bytes);
     }
+    let len = forget(cpu, len, 0x1ff);
     let mut done = len & 0x1f8;
     if len & 4 != 0 {
         // SAFETY: as above.
@@ -170,18 +182,42 @@ fn write_ecs(packet: Packet, at: usize, ecs: &Ecs, scope: u8) -> Option<Sum> {
     let len = (ECS_HEAD - 4 + ecs.address_len) as u8;
     let head = u64::from_ne_bytes([code0, code1, 0, len, family0, family1, ecs.source, scope]);
     packet.store(at, head)?;
-    for index in 0..16 {
-        if index >= ecs.address_len {
-            break;
-        }
-        let byte = if index < 8 { ecs.high >> (56 - 8 * index) } else { ecs.low >> (120 - 8 * index) };
-        packet.store(at + ECS_HEAD + index, byte as u8)?;
-    }
+    store_address(packet, at + ECS_HEAD, ecs)?;
     let mut sum = Sum::default();
     sum.add_u64(head);
     sum.add_u64(ecs.high.to_be());
     sum.add_u64(ecs.low.to_be());
     Some(sum)
+}
+
+/// Stores just the bytes of the prefix, in pieces as [`crate::edns`] loads them.
+#[inline(always)]
+fn store_address(packet: Packet, mut at: usize, ecs: &Ecs) -> Option<()> {
+    let len = ecs.address_len;
+    if len & 16 != 0 {
+        packet.store(at, ecs.high.to_be())?;
+        return packet.store(at + 8, ecs.low.to_be());
+    }
+    let mut part = ecs.high;
+    if len & 8 != 0 {
+        packet.store(at, part.to_be())?;
+        part = ecs.low;
+        at += 8;
+    }
+    if len & 4 != 0 {
+        packet.store(at, ((part >> 32) as u32).to_be())?;
+        part <<= 32;
+        at += 4;
+    }
+    if len & 2 != 0 {
+        packet.store(at, ((part >> 48) as u16).to_be())?;
+        part <<= 16;
+        at += 2;
+    }
+    if len & 1 != 0 {
+        packet.store(at, (part >> 56) as u8)?;
+    }
+    Some(())
 }
 
 /// Writes the IPv4 header, addresses changed over; adds the addresses to the sum.

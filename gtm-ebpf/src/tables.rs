@@ -15,6 +15,7 @@ use gtm_common::wire::edns::FAMILY_IPV4;
 
 use crate::edns::Edns;
 use crate::frame::{Frame, Sender};
+use crate::packet::opaque;
 use crate::question::Question;
 
 /// The daemon writes these maps through shared memory.
@@ -66,6 +67,22 @@ pub(crate) fn per_cpu() -> Option<*mut PerCpu> {
     PER_CPU.get_ptr_mut(0)
 }
 
+/// The same number, of which the verifier knows no more than that `mask` covers it.
+///
+/// The verifier follows every value that a loop or a choice before can have left here; forgotten, the paths are one
+/// again. The mask takes nothing away from the number.
+#[inline(always)]
+pub(crate) fn forget(cpu: *const PerCpu, value: usize, mask: usize) -> usize {
+    // SAFETY: `cpu` points to this CPU's map value; volatile, so that the compiler does not know it either.
+    let zero = unsafe { ptr::addr_of!((*cpu).unknown_zero).read_volatile() };
+    (value + zero as usize) & mask
+}
+
+#[inline(always)]
+fn forget_u32(cpu: *const PerCpu, value: u32) -> u32 {
+    forget(cpu, value as usize, u32::MAX as usize) as u32
+}
+
 /// Counts an outcome.
 #[inline(always)]
 pub(crate) fn count(cpu: *mut PerCpu, outcome: Outcome) {
@@ -81,23 +98,21 @@ pub(crate) fn is_served(listen: &Listen) -> bool {
     LISTEN.get_ptr(listen).is_some()
 }
 
-/// The record of the name at hand.
+/// The record of the name at hand. Within the buckets that a search looks at, tags are distinct: there is one record to
+/// compare.
 #[inline(always)]
 pub(crate) fn find_name(cpu: *const PerCpu, question: &Question) -> Option<*const NameRecord> {
     let mask = setting!(bucket_mask);
+    let mut found = EMPTY_BUCKET;
     for probe in 0..MAX_PROBES {
         let bucket = NAME_BUCKETS.get(question.hash.bucket().wrapping_add(probe) & mask)?;
-        if bucket.record == EMPTY_BUCKET {
-            return None;
-        }
-        if bucket.tag == question.hash.tag() {
-            let record = element(&NAMES, bucket.record)?.cast::<NameRecord>();
-            if is_name(record, cpu, question) {
-                return Some(record);
-            }
+        if bucket.record == EMPTY_BUCKET || bucket.tag == question.hash.tag() {
+            found = bucket.record;
+            break;
         }
     }
-    None
+    let record = element(&NAMES, PageRef(forget_u32(cpu, found.0)))?.cast::<NameRecord>();
+    is_name(record, cpu, question).then_some(record)
 }
 
 /// Compares the whole lower-cased name.
@@ -112,7 +127,7 @@ fn is_name(record: *const NameRecord, cpu: *const PerCpu, question: &Question) -
     // SAFETY: `cpu` points to this CPU's map value.
     let asked = unsafe { ptr::addr_of!((*cpu).name) }.cast::<u64>();
     for word in 0..MAX_WORDS {
-        if word >= question.words {
+        if word >= opaque(question.words) {
             break;
         }
         // SAFETY: both have room for `MAX_WORDS` words.
@@ -139,7 +154,7 @@ pub(crate) fn find_type(record: *const NameRecord, qtype: u16) -> Option<TypeEnt
     None
 }
 
-struct LocationV4;
+struct LocationV4(*const PerCpu);
 
 impl Ranges for LocationV4 {
     type Address = u32;
@@ -158,9 +173,14 @@ impl Ranges for LocationV4 {
     fn count(&self) -> u32 {
         setting!(ranges_v4)
     }
+
+    #[inline(always)]
+    fn forget(&self, number: u32) -> u32 {
+        forget_u32(self.0, number)
+    }
 }
 
-struct LocationV6;
+struct LocationV6(*const PerCpu);
 
 impl Ranges for LocationV6 {
     type Address = V6;
@@ -179,11 +199,16 @@ impl Ranges for LocationV6 {
     fn count(&self) -> u32 {
         setting!(ranges_v6)
     }
+
+    #[inline(always)]
+    fn forget(&self, number: u32) -> u32 {
+        forget_u32(self.0, number)
+    }
 }
 
 /// Class of the client and, for an ECS client, the scope: the ECS prefix if there is a usable one, else the sender.
 #[inline(always)]
-pub(crate) fn locate(frame: &Frame, edns: &Edns) -> Option<(u32, u8)> {
+pub(crate) fn locate(cpu: *const PerCpu, frame: &Frame, edns: &Edns) -> Option<(u32, u8)> {
     let ecs = edns.ecs.filter(|ecs| ecs.source > 0);
     let (v4, v6) = match (ecs, frame.sender) {
         (Some(ecs), _) if ecs.family == FAMILY_IPV4 => (Some((ecs.high >> 32) as u32), V6 { high: 0, low: 0 }),
@@ -192,13 +217,15 @@ pub(crate) fn locate(frame: &Frame, edns: &Edns) -> Option<(u32, u8)> {
         (None, Sender::V6(high, low)) => (None, V6 { high, low }),
     };
     if let Some(address) = v4 {
-        let (position, class) = location::locate(&LocationV4, address)?;
-        let scope = if ecs.is_some() { location::scope(&LocationV4, position, address)? } else { 0 };
-        Some((class, scope))
+        let table = LocationV4(cpu);
+        let (position, class) = location::locate(&table, address)?;
+        let scope = if ecs.is_some() { location::scope(&table, position, address)? } else { 0 };
+        Some((class, forget(cpu, usize::from(scope), 0xff) as u8))
     } else {
-        let (position, class) = location::locate(&LocationV6, v6)?;
-        let scope = if ecs.is_some() { location::scope(&LocationV6, position, v6)? } else { 0 };
-        Some((class, scope))
+        let table = LocationV6(cpu);
+        let (position, class) = location::locate(&table, v6)?;
+        let scope = if ecs.is_some() { location::scope(&table, position, v6)? } else { 0 };
+        Some((class, forget(cpu, usize::from(scope), 0xff) as u8))
     }
 }
 
@@ -221,7 +248,10 @@ pub(crate) fn block(slot: u32) -> Option<*const u64> {
 #[inline(always)]
 pub(crate) fn block_head(block: *const u64) -> BlockHead {
     // SAFETY: a block lies within its page.
-    unsafe { block.cast::<BlockHead>().read() }
+    let mut head = unsafe { block.cast::<BlockHead>().read() };
+    // The mask takes nothing away: `MAX_ANSWER` is below it.
+    head.len &= 0x1ff;
+    head
 }
 
 /// Offset in bytes of this answer's rotation within the block's records; the next answer takes the next one.

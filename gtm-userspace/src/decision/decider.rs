@@ -4,7 +4,6 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use gtm_common::abi::{TAILORED, TypeEntry};
 
 use super::answer::Block;
@@ -65,14 +64,8 @@ impl Decider {
             Some(Slot { domain, route, choice: choice? })
         };
         let slots: Vec<Slot> = routes.into_iter().filter_map(decide).collect();
-        let blocks = slots.iter().map(|slot| ArcSwap::from_pointee(block(&model, slot.domain, &slot.choice)));
-        let table = AnswerTable {
-            location: Location::new(partition),
-            names,
-            views,
-            slots: blocks.collect(),
-            ..AnswerTable::default()
-        };
+        let blocks = slots.iter().map(|slot| block(&model, slot.domain, &slot.choice)).collect();
+        let table = AnswerTable::new(Location::new(partition), names, views, blocks);
         Self { slots_of_check: slots_of_check(&model, &slots), table: Arc::new(table), model, conditions, slots }
     }
 

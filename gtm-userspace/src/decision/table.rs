@@ -46,6 +46,12 @@ pub struct Steered {
 }
 
 impl AnswerTable {
+    /// A table of these parts.
+    pub fn new(location: Location, names: HashMap<Name, Vec<TypeEntry>>, views: Vec<u32>, blocks: Vec<Block>) -> Self {
+        let slots = blocks.into_iter().map(ArcSwap::from_pointee).collect();
+        Self { location, names, views, slots, turn: AtomicU32::new(0) }
+    }
+
     /// The steered answer to `name` and `qtype` for the client; `None` leaves it to the zone.
     ///
     /// An access domain of type CNAME answers every type of data; A and AAAA answer their own.
