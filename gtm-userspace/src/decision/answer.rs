@@ -22,7 +22,11 @@ pub struct Block {
 impl Block {
     /// The answer section of the given turn: `turn` modulo the number of rotations picks the first record.
     pub fn rotation(&self, turn: u32) -> &[u8] {
-        let first = if self.step == 0 { 0 } else { usize::from(self.step) * (turn as usize % usize::from(self.count.max(1))) };
+        let first = if self.step == 0 {
+            0
+        } else {
+            usize::from(self.step) * (turn as usize % usize::from(self.count.max(1)))
+        };
         self.bytes.get(first..first + usize::from(self.len)).unwrap_or_default()
     }
 }
