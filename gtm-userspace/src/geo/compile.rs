@@ -25,7 +25,7 @@ pub struct Compiled {
 /// Cuts the address space by the sources; the first of them is `default`, whatever it holds.
 pub fn compile(sources: &[Source], databases: &Databases) -> Compiled {
     let mentions = Mentions::of(sources);
-    let views: Vec<View<'_>> = databases.iter().map(|database| View::new(database, &mentions)).collect();
+    let views: Vec<View<'_>> = databases.0.iter().map(|database| View::new(database, &mentions)).collect();
     let mut classes = Interner::default();
     let mut judge = |key: &[u32], prefixes: Vec<Mention>| {
         let known = views
@@ -255,4 +255,180 @@ fn renumber<A: Copy>(ranges: &[(A, u32)], numbers: &[u32]) -> Vec<(A, u32)> {
         push_range(&mut renumbered, *start, number.copied().unwrap_or(0));
     }
     renumbered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::geo_tests::{clients, database, matches_of, source};
+    use super::*;
+
+    /// `(name, inclusions, exclusions)` of a source.
+    type Case<'a> = (&'a str, &'a [&'a str], &'a [&'a str]);
+
+    fn world() -> Databases {
+        let city = database(
+            6,
+            28,
+            &[
+                ("1.0.0.0/8", "country HK"),
+                ("1.2.0.0/16", "country CN, subdivision BJ, subdivision XC, city 7"),
+                ("2.0.0.0/8", "continent NA, country US, subdivision CA, city 5"),
+                ("3.0.0.0/8", "continent EU"),
+                ("4.0.0.0/8", "registered US"),
+                ("5.0.0.0/8", "subdivision CA"),
+                ("2400::/12", "country CN"),
+            ],
+        );
+        let asn = database(
+            6,
+            24,
+            &[("1.2.3.0/24", "as 13335"), ("2.0.0.0/7", "as 64500"), ("2400::/16", "as 4134")],
+        );
+        let country = database(
+            4,
+            32,
+            &[("1.0.0.0/8", "country JP"), ("3.0.0.0/8", "country FR"), ("9.0.0.0/8", "country DE")],
+        );
+        Databases(vec![city, asn, country])
+    }
+
+    /// What the client belongs to, best first and without `default`, as `name:by`.
+    #[track_caller]
+    fn check(sources: &[Case<'_>], address: &str, expect: &str) {
+        let default = [source("default", &[], &[])];
+        let cases = sources.iter().map(|(name, include, exclude)| source(name, include, exclude));
+        let sources: Vec<Source> = default.into_iter().chain(cases).collect();
+        let partition = compile(&sources, &world()).partition;
+        partition.assert_valid();
+        let (last, matches) = matches_of(&partition, address.parse().unwrap()).split_last().unwrap();
+        assert_eq!(*last, SourceMatch { source: DEFAULT_SOURCE, by: MatchedBy::Default });
+        let found: Vec<String> =
+            matches.iter().map(|entry| format!("{}:{:?}", sources[entry.source.0].name, entry.by)).collect();
+        assert_eq!(found.join(" "), expect, "{address}");
+    }
+
+    #[test]
+    fn a_source_matches_by_each_kind_of_inclusion() {
+        check(&[("a", &["continent NA"], &[])], "2.1.1.1", "a:Continent");
+        check(&[("a", &["country US"], &[])], "2.1.1.1", "a:Country");
+        check(&[("a", &["subdivision US-CA"], &[])], "2.1.1.1", "a:Subdivision");
+        check(&[("a", &["subdivision CN-XC"], &[])], "1.2.0.1", "a:Subdivision");
+        check(&[("a", &["city 5"], &[])], "2.1.1.1", "a:City");
+        check(&[("a", &["as 64500"], &[])], "2.1.1.1", "a:AsNumber");
+        check(&[("a", &["prefix 2.0.0.0/7"], &[])], "2.1.1.1", "a:Prefix(7)");
+        check(&[("a", &["country CN"], &[])], "2400::1", "a:Country");
+        check(&[("a", &["as 4134"], &[])], "2400::1", "a:AsNumber");
+        check(&[("a", &["prefix 2400::/10"], &[])], "2400::1", "a:Prefix(10)");
+        check(&[("a", &["country US", "prefix 2.0.0.0/8"], &[])], "3.1.1.1", "");
+        check(&[("a", &["country CN"], &[])], "2410::1", "");
+    }
+
+    #[test]
+    fn the_most_specific_inclusion_is_the_one_it_matches_by() {
+        check(&[("a", &["continent NA", "country US"], &[])], "2.1.1.1", "a:Country");
+        check(&[("a", &["country US", "subdivision US-CA"], &[])], "2.1.1.1", "a:Subdivision");
+        check(&[("a", &["city 5", "subdivision US-CA"], &[])], "2.1.1.1", "a:City");
+        check(&[("a", &["city 5", "as 64500"], &[])], "2.1.1.1", "a:AsNumber");
+        check(&[("a", &["prefix 0.0.0.0/0", "as 64500"], &[])], "2.1.1.1", "a:Prefix(0)");
+        check(
+            &[("a", &["prefix 2.0.0.0/8", "prefix 2.1.0.0/16", "prefix 2.1.1.2/32"], &[])],
+            "2.1.1.1",
+            "a:Prefix(16)",
+        );
+    }
+
+    #[test]
+    fn an_exclusion_outweighs_every_inclusion() {
+        check(&[("a", &["continent AS"], &["country HK"])], "1.1.1.1", "");
+        check(&[("a", &["continent AS"], &["country HK"])], "1.2.1.1", "a:Continent");
+        check(&[("a", &["prefix 1.2.3.0/24"], &["continent AS"])], "1.2.3.1", "");
+        check(&[("a", &["country CN"], &["prefix 1.2.3.0/24"])], "1.2.3.1", "");
+        check(&[("a", &["country CN"], &["prefix 1.2.3.0/24"])], "1.2.4.1", "a:Country");
+        check(&[("a", &["prefix 1.2.3.4/32"], &["prefix 1.2.3.0/24"])], "1.2.3.4", "");
+        check(&[("a", &["country CN"], &["as 13335"])], "1.2.3.1", "");
+        check(
+            &[("a", &["country CN"], &[]), ("b", &["continent AS"], &["country CN"])],
+            "1.2.3.1",
+            "a:Country",
+        );
+    }
+
+    #[test]
+    fn matches_are_sorted_best_first_and_ties_keep_the_configured_order() {
+        let asia: Case<'_> = ("asia", &["continent AS"], &[]);
+        let china: Case<'_> = ("china", &["country CN"], &[]);
+        let both: Case<'_> = ("both", &["country CN", "country HK"], &[]);
+        check(&[asia, china], "1.2.0.1", "china:Country asia:Continent");
+        check(&[both, asia, china], "1.2.0.1", "both:Country china:Country asia:Continent");
+        check(&[china, asia, both], "1.2.0.1", "china:Country both:Country asia:Continent");
+        let narrow: Case<'_> = ("narrow", &["prefix 1.2.0.0/16"], &[]);
+        let wide: Case<'_> = ("wide", &["prefix 1.0.0.0/8"], &[]);
+        check(&[asia, wide, narrow], "1.2.0.1", "narrow:Prefix(16) wide:Prefix(8) asia:Continent");
+        check(&[asia, wide, narrow], "1.3.0.1", "wide:Prefix(8) asia:Continent");
+    }
+
+    #[test]
+    fn the_first_database_that_knows_a_fact_gives_it() {
+        check(&[("a", &["country JP"], &[])], "1.1.1.1", "");
+        check(&[("a", &["country FR"], &[])], "3.1.1.1", "a:Country");
+        check(&[("a", &["country DE"], &[])], "9.1.1.1", "a:Country");
+        check(&[("a", &["as 64500"], &["country FR"])], "3.1.1.1", "");
+        check(&[("a", &["as 64500"], &["continent EU"])], "2.1.1.1", "a:AsNumber");
+    }
+
+    #[test]
+    fn a_continent_follows_from_the_country_and_nothing_from_where_a_network_is_registered() {
+        check(&[("a", &["continent AS"], &[])], "1.1.1.1", "a:Continent");
+        check(&[("a", &["continent EU"], &[])], "9.1.1.1", "a:Continent");
+        check(&[("a", &["country US"], &[])], "4.1.1.1", "");
+        check(&[("a", &["subdivision US-CA"], &[])], "5.1.1.1", "");
+    }
+
+    #[test]
+    fn ipv4_in_ipv6_is_plain_ipv6() {
+        check(&[("a", &["country US"], &[])], "::2.1.1.1", "");
+        check(&[("a", &["country US"], &[])], "::ffff:2.1.1.1", "");
+        check(&[("a", &["prefix ::ffff:0:0/96"], &[])], "::ffff:2.1.1.1", "a:Prefix(96)");
+        check(&[("a", &["prefix ::/0"], &[])], "2.1.1.1", "");
+        check(&[("a", &["prefix 0.0.0.0/0"], &[])], "::1", "");
+    }
+
+    #[track_caller]
+    fn check_warnings(sources: &[Case<'_>], expect: &[&str]) {
+        let default = [source("default", &[], &[])];
+        let cases = sources.iter().map(|(name, include, exclude)| source(name, include, exclude));
+        let sources: Vec<Source> = default.into_iter().chain(cases).collect();
+        let expect: Vec<String> = expect
+            .iter()
+            .map(|name| format!("source \"{name}\" matches no network of the loaded geo data"))
+            .collect();
+        assert_eq!(compile(&sources, &world()).warnings, expect);
+    }
+
+    #[test]
+    fn a_source_without_clients_is_named() {
+        check_warnings(&[], &[]);
+        check_warnings(&[("a", &["country US"], &[])], &[]);
+        check_warnings(
+            &[("a", &["country JP"], &[]), ("b", &["country CN"], &[]), ("c", &["city 9"], &[])],
+            &["a", "c"],
+        );
+        check_warnings(&[("a", &["country US"], &["continent NA"])], &["a"]);
+        check_warnings(
+            &[("a", &["prefix 1.2.3.4/32"], &[]), ("b", &["prefix 1.2.3.4/32"], &["prefix 1.2.0.0/16"])],
+            &["b"],
+        );
+    }
+
+    #[test]
+    fn without_databases_and_sources_everyone_is_default() {
+        let Compiled { partition, warnings } = compile(&[source("default", &[], &[])], &Databases::default());
+        let default = Class { matches: vec![SourceMatch { source: DEFAULT_SOURCE, by: MatchedBy::Default }] };
+        assert_eq!(
+            partition,
+            Partition { classes: vec![default], v4: vec![(0, ClassId(0))], v6: vec![(0, ClassId(0))] }
+        );
+        assert!(warnings.is_empty());
+        assert!(clients(&[]) == ClientSet::default());
+    }
 }

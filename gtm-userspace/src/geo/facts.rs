@@ -115,3 +115,65 @@ fn contains(prefix: Prefix, address: IpAddr) -> bool {
         (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::model::ClientSet;
+
+    #[track_caller]
+    fn check_code(text: &str, expect: Option<&str>) {
+        assert_eq!(Code::new(text).as_ref().map(Code::as_str), expect, "{text:?}");
+    }
+
+    #[test]
+    fn codes_are_short_and_upper_case() {
+        check_code("CN", Some("CN"));
+        check_code("us-ca", Some("US-CA"));
+        check_code("12345678", Some("12345678"));
+        check_code("123456789", None);
+        check_code("", None);
+        check_code("C N", None);
+        check_code("C\0", None);
+        check_code("\u{e9}\u{e9}", None);
+    }
+
+    #[track_caller]
+    fn check_why(address: &str, by: MatchedBy, expect: &str) {
+        let prefix = |text: &str, length| Prefix { address: text.parse().unwrap(), length };
+        let include = ClientSet {
+            subdivisions: vec!["US-NY".to_owned(), "US-CA".to_owned()],
+            prefixes: vec![
+                prefix("10.0.0.0", 8),
+                prefix("1.0.0.0", 8),
+                prefix("1.64.0.0", 15),
+                prefix("::", 0),
+                prefix("2400:3200::", 32),
+            ],
+            ..ClientSet::default()
+        };
+        let source = Source { name: "somewhere".to_owned(), include, exclude: ClientSet::default() };
+        let facts = Facts {
+            continent: Code::new("AS"),
+            country: Code::new("HK"),
+            subdivisions: vec![Code::new("US-XX").unwrap(), Code::new("US-CA").unwrap()],
+            city: Some(5),
+            as_number: Some(13335),
+        };
+        assert_eq!(why(&source, &facts, address.parse().unwrap(), by), expect);
+    }
+
+    #[test]
+    fn a_match_is_told_with_what_matched() {
+        check_why("1.65.2.3", MatchedBy::Default, "everyone");
+        check_why("1.65.2.3", MatchedBy::Continent, "continent AS");
+        check_why("1.65.2.3", MatchedBy::Country, "country HK");
+        check_why("1.65.2.3", MatchedBy::Subdivision, "subdivision US-CA");
+        check_why("1.65.2.3", MatchedBy::City, "city 5");
+        check_why("1.65.2.3", MatchedBy::AsNumber, "AS 13335");
+        check_why("1.65.2.3", MatchedBy::Prefix(15), "prefix 1.64.0.0/15");
+        check_why("1.65.2.3", MatchedBy::Prefix(8), "prefix 1.0.0.0/8");
+        check_why("2400:3200::1", MatchedBy::Prefix(32), "prefix 2400:3200::/32");
+        check_why("2400:3200::1", MatchedBy::Prefix(0), "prefix ::/0");
+    }
+}

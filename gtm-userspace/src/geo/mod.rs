@@ -9,7 +9,13 @@ mod compile;
 mod continent;
 mod database;
 mod facts;
+#[cfg(test)]
+mod file_tests;
+#[cfg(test)]
+mod geo_tests;
 mod interner;
+#[cfg(test)]
+mod mmdb_writer;
 mod prefixes;
 mod record;
 mod search_tree;
@@ -17,8 +23,9 @@ mod search_tree;
 use std::net::IpAddr;
 
 pub use self::compile::{Compiled, compile};
-pub use self::database::{Database, Databases, GeoError, load};
+pub use self::database::{Databases, GeoError, load};
 pub use self::facts::{Code, Facts, why};
+pub use self::search_tree::SearchTreeError;
 use crate::config::model::SourceId;
 
 /// A cell of the partition of the address space that all sources together induce.

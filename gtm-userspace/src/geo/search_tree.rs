@@ -2,8 +2,8 @@
 //! section "Binary Search Tree").
 //!
 //! Why not the iterator of the `maxminddb` crate: it goes wherever the nodes point. In a file whose nodes share subtrees
-//! it visits up to 2^128 networks, without yielding any if they are empty or aliases. This walk enters no more nodes than
-//! the file has.
+//! it visits up to 2^128 networks, without yielding any if they are empty or aliases. The work of this walk is bounded by
+//! the size of the file.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -14,14 +14,18 @@ const IPV4_DEPTH: u8 = 96;
 /// Bits of an address, and the greatest depth of a leaf.
 const BITS: u8 = 128;
 
+/// How often a node may be entered on average. A real tree enters each once; one that hangs the IPv4 tree at places of
+/// its own enters that part again for each.
+const MAX_VISITS: u64 = 4;
+
 /// Why a search tree cannot be walked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SearchTreeError {
     /// A path through the tree does not end: a cycle.
     #[error("search tree is deeper than an address has bits")]
     TooDeep,
-    /// Some node is reached by more than one path.
-    #[error("search tree reaches more than its {0} nodes: nodes are shared or repeat")]
+    /// Nodes are reached by many paths.
+    #[error("search tree reaches its {0} nodes over and over")]
     NotATree(u32),
     /// A node lies outside the file.
     #[error("node {0} of the search tree is not in the file")]
@@ -73,7 +77,7 @@ impl<'a> SearchTree<'a> {
         &self,
         mut visit: impl FnMut(Leaf) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut budget = self.node_count;
+        let mut budget = u64::from(self.node_count) * MAX_VISITS;
         let ipv4_root = Place { value: self.ipv4_root()?, first: 0, depth: IPV4_DEPTH };
         self.walk_below(
             ipv4_root,
@@ -124,16 +128,19 @@ impl<'a> SearchTree<'a> {
     fn walk_below<E: From<SearchTreeError>>(
         &self,
         root: Place,
-        budget: &mut u32,
+        budget: &mut u64,
         hidden: impl Fn(Place) -> bool,
         mut visit: impl FnMut(Place, Option<u32>) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut pending = vec![root];
         while let Some(place) = pending.pop() {
             let Place { value, first, depth } = place;
-            if value >= self.node_count || hidden(place) {
-                let record = (value > self.node_count && !hidden(place)).then_some(value);
-                visit(place, record)?;
+            if hidden(place) {
+                visit(place, None)?;
+                continue;
+            }
+            if value >= self.node_count {
+                visit(place, (value > self.node_count).then_some(value))?;
                 continue;
             }
             if depth == BITS {
