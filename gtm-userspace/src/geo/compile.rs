@@ -174,7 +174,7 @@ impl Mentions {
         let mut by_fact: HashMap<Fact, Vec<Mention>> = HashMap::new();
         let mut v4: BTreeMap<(u128, u8), Vec<Mention>> = BTreeMap::new();
         let mut v6: BTreeMap<(u128, u8), Vec<Mention>> = BTreeMap::new();
-        for (index, source) in sources.iter().enumerate().skip(1) {
+        for (index, source) in sources.iter().enumerate() {
             let source_id = SourceId(index);
             for (role, clients) in [(Role::Include, &source.include), (Role::Exclude, &source.exclude)] {
                 for fact in facts_asked(clients) {

@@ -375,8 +375,8 @@ mod tests {
                 "{error}"
             );
         }
-        let device = Database::load(Path::new("/dev/zero")).unwrap_err().to_string();
-        assert_eq!(device, "/dev/zero: is not a regular file; a MaxMind database (.mmdb) is needed");
+        let device = Database::load(Path::new("/dev/null")).unwrap_err().to_string();
+        assert_eq!(device, "/dev/null: is not a regular file; a MaxMind database (.mmdb) is needed");
         assert_eq!(load(&[path("missing.mmdb"), path("empty.mmdb")]).unwrap_err().len(), 2);
     }
 }

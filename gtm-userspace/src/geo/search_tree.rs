@@ -174,3 +174,50 @@ impl<'a> SearchTree<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_children(record_size: u16, node: u32, expect: Option<[u32; 2]>) {
+        let nodes = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0xbc, 12, 13, 14, 15, 16];
+        let tree = SearchTree { nodes: &nodes, record_size, node_count: 2, ip_version: 4 };
+        assert_eq!(tree.children(node), expect.ok_or(SearchTreeError::NoSuchNode(node)));
+    }
+
+    #[test]
+    fn nodes_are_read_in_every_record_size() {
+        check_children(24, 0, Some([0x01_0203, 0x04_0506]));
+        check_children(24, 1, Some([0x07_0809, 0x0a_bc0c]));
+        check_children(24, 2, None);
+        check_children(28, 0, Some([0x001_0203, 0x405_0607]));
+        check_children(28, 1, Some([0xb08_090a, 0xc0c_0d0e]));
+        check_children(28, 2, None);
+        check_children(32, 0, Some([0x0102_0304, 0x0506_0708]));
+        check_children(32, 1, Some([0x090a_bc0c, 0x0d0e_0f10]));
+        check_children(32, u32::MAX, None);
+    }
+
+    #[track_caller]
+    fn check_walk(ip_version: u16, nodes: &[[u8; 2]], expect: &[&str]) {
+        let bytes: Vec<u8> = nodes.iter().flat_map(|[left, right]| [0, 0, *left, 0, 0, *right]).collect();
+        let node_count = u32::try_from(nodes.len()).unwrap();
+        let tree = SearchTree { nodes: &bytes, record_size: 24, node_count, ip_version };
+        let mut leaves = Vec::new();
+        let walked = tree.walk(|Leaf { first, length, record }| {
+            leaves.push(format!("{first}/{length} {}", record.unwrap_or(0)));
+            Ok::<(), SearchTreeError>(())
+        });
+        assert_eq!(walked, Ok(()));
+        assert_eq!(leaves, expect);
+    }
+
+    #[test]
+    fn networks_come_in_order_and_without_gaps() {
+        check_walk(4, &[[1, 20]], &["0.0.0.0/1 0", "128.0.0.0/1 20", "::/0 0"]);
+        check_walk(4, &[[20, 1], [2, 21]], &["0.0.0.0/1 20", "128.0.0.0/2 0", "192.0.0.0/2 21", "::/0 0"]);
+        check_walk(6, &[[20, 21]], &["0.0.0.0/0 20", "::/96 0", "::1:0:0/1 20", "8000::/1 21"]);
+        check_walk(6, &[[1, 21]], &["0.0.0.0/0 0", "::/1 0", "8000::/1 21"]);
+    }
+}
