@@ -1,8 +1,8 @@
 //! Geo data: databases and prefixes become a partition of the address space by what the sources say of it.
 //!
 //! [`load`] reads the databases, [`compile`] cuts the address space by the sources, [`why`] puts a match into words.
-//! Nothing here decides which source answers a client: that is `decision`'s. No panic, hang or unbounded memory for any
-//! content of a file.
+//! Nothing here decides which source answers a client: that is `decision`'s. Never panics, whatever a file holds; time and
+//! memory are bounded by its size (each distinct record costs at most 65,536 values, the limit of the `maxminddb` crate).
 #![forbid(unsafe_code)]
 
 mod compile;
