@@ -48,7 +48,11 @@ impl Name {
         loop {
             let (&length, after) = rest.split_first().ok_or(NameError::NotWireForm)?;
             if length == 0 {
-                return if after.is_empty() { Ok(Self(bytes.to_ascii_lowercase().into())) } else { Err(NameError::NotWireForm) };
+                return if after.is_empty() {
+                    Ok(Self(bytes.to_ascii_lowercase().into()))
+                } else {
+                    Err(NameError::NotWireForm)
+                };
             }
             if usize::from(length) > MAX_LABEL {
                 return Err(NameError::NotWireForm);
@@ -107,7 +111,11 @@ impl Name {
                 let mut wire = vec![length];
                 wire.extend(label.iter().map(u8::to_ascii_lowercase));
                 wire.extend_from_slice(&self.0);
-                if wire.len() > MAX_NAME { Err(NameError::TooLong(wire.len())) } else { Ok(Self(wire.into())) }
+                if wire.len() > MAX_NAME {
+                    Err(NameError::TooLong(wire.len()))
+                } else {
+                    Ok(Self(wire.into()))
+                }
             }
         }
     }
@@ -129,7 +137,8 @@ impl FromStr for Name {
             match byte {
                 Some(b'\\') => label.push(unescape(&mut bytes)?),
                 Some(b'.') | None => {
-                    let length = u8::try_from(label.len()).ok().filter(|length| usize::from(*length) <= MAX_LABEL);
+                    let length =
+                        u8::try_from(label.len()).ok().filter(|length| usize::from(*length) <= MAX_LABEL);
                     let length = length.ok_or(NameError::LabelTooLong(label.len()))?;
                     if length == 0 {
                         return Err(NameError::EmptyLabel);
@@ -174,7 +183,9 @@ impl fmt::Display for Name {
             }
             for &byte in label {
                 match byte {
-                    b'.' | b'\\' | b'"' | b';' | b'(' | b')' | b'@' | b'$' => write!(f, "\\{}", char::from(byte))?,
+                    b'.' | b'\\' | b'"' | b';' | b'(' | b')' | b'@' | b'$' => {
+                        write!(f, "\\{}", char::from(byte))?
+                    }
                     0x21..=0x7e => write!(f, "{}", char::from(byte))?,
                     _ => write!(f, "\\{byte:03}")?,
                 }
