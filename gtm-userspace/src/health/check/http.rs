@@ -61,6 +61,8 @@ async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &str
     while let Some(space) = received.get_mut(length..).filter(|space| !space.is_empty()) {
         let count = stream.read(space).await.map_err(tls::session_error)?;
         if count == 0 {
+            // Cut, unless it is something else altogether, such as the alert of a server that speaks TLS.
+            parse(received.get(start..length).unwrap_or_default())?;
             return Err(ProbeError::ResponseCut);
         }
         // Only a line end can complete a head or show it to be none: a server that sends byte by byte costs no more.
@@ -86,6 +88,30 @@ fn parse(bytes: &[u8]) -> Result<Option<(u16, usize)>, ProbeError> {
     match response.parse(bytes) {
         Ok(httparse::Status::Complete(length)) => Ok(response.code.map(|status| (status, length))),
         Ok(httparse::Status::Partial) => Ok(None),
+        Err(httparse::Error::TooManyHeaders) => Err(ProbeError::TooManyFields(MAX_FIELDS)),
         Err(error) => Err(ProbeError::NotHttp(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(host: &str, tls: Tls, port: u16, path: &str, expect: &str) {
+        let check = HttpCheck { tls, port, path: path.to_owned(), host: None, expect_status: Vec::new() };
+        let rest = "\r\nUser-Agent: gtm-health-check\r\nAccept: */*\r\nConnection: close\r\n\r\n";
+        assert_eq!(request(host, &check), expect.to_owned() + rest);
+    }
+
+    #[test]
+    fn request_names_the_host_and_an_unusual_port() {
+        check("site.example", Tls::Off, 80, "/", "GET / HTTP/1.1\r\nHost: site.example");
+        check("site.example", Tls::Off, 443, "/", "GET / HTTP/1.1\r\nHost: site.example:443");
+        check("site.example", Tls::Verify, 443, "/a?b=c", "GET /a?b=c HTTP/1.1\r\nHost: site.example");
+        check("site.example", Tls::NoVerify, 80, "/", "GET / HTTP/1.1\r\nHost: site.example:80");
+        check("223.5.0.1", Tls::NoVerify, 443, "/", "GET / HTTP/1.1\r\nHost: 223.5.0.1");
+        check("2001:db8::1", Tls::Off, 80, "/", "GET / HTTP/1.1\r\nHost: [2001:db8::1]");
+        check("2001:db8::1", Tls::Off, 8080, "/", "GET / HTTP/1.1\r\nHost: [2001:db8::1]:8080");
     }
 }

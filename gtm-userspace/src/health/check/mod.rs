@@ -70,7 +70,10 @@ pub enum ProbeError {
     /// The response is not HTTP.
     #[error("response is not HTTP/1.1: {0}")]
     NotHttp(httparse::Error),
-    /// The response head does not end.
+    /// The response head has no end of header fields.
+    #[error("HTTP response head of more than {0} fields")]
+    TooManyFields(usize),
+    /// The response head has no end.
     #[error("HTTP response head of more than {0} bytes")]
     ResponseTooLong(usize),
     /// The response has another status.

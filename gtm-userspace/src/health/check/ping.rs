@@ -191,3 +191,95 @@ fn checksum(message: &[u8; 16]) -> u16 {
     let folded = (folded & 0xffff) + (folded >> 16);
     !u16::try_from(folded).unwrap_or(u16::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const V4: &str = "192.0.2.1";
+    const V6: &str = "2001:db8::1";
+
+    fn echo(address: &str) -> Echo {
+        let payload = *b"\x01\xff\x03\xfe\x05\xfd\x07\xfc";
+        Echo { address: address.parse().unwrap(), identifier: 0xabcd, sequence: 0x1234, payload }
+    }
+
+    #[track_caller]
+    fn check(from: &str, datagram: &[u8], expect: Option<Echo>) {
+        assert_eq!(Echo::from_reply(from.parse().unwrap(), datagram), expect);
+    }
+
+    /// The reply to a request: another kind, and behind an IP header of `header` bytes.
+    fn reply(request: [u8; 16], kind: u8, header: usize) -> Vec<u8> {
+        let mut datagram = vec![0; header];
+        if let Some(first) = datagram.first_mut() {
+            *first = 0x40 | u8::try_from(header / 4).unwrap();
+        }
+        datagram.push(kind);
+        datagram.extend_from_slice(&request[1..]);
+        datagram
+    }
+
+    #[test]
+    fn request_has_the_form_of_the_rfc() {
+        let v4 = echo(V4).request();
+        assert_eq!(v4[..2], [8, 0]);
+        assert_eq!(v4[4..8], [0xab, 0xcd, 0x12, 0x34]);
+        assert_eq!(checksum(&v4), 0, "a message with its checksum sums up to nothing");
+        assert_eq!(echo(V6).request()[..4], [128, 0, 0, 0]);
+        // RFC 1071 section 3: the sum of this example is 0xddf2.
+        assert_eq!(checksum(&[0, 1, 0xf2, 3, 0xf4, 0xf5, 0xf6, 0xf7, 0, 0, 0, 0, 0, 0, 0, 0]), !0xddf2);
+    }
+
+    #[test]
+    fn reply_is_told_from_everything_else() {
+        let (v4, v6) = (echo(V4).request(), echo(V6).request());
+        check(V4, &reply(v4, 0, 20), Some(echo(V4)));
+        check(V4, &reply(v4, 0, 60), Some(echo(V4)));
+        check(V6, &reply(v6, 129, 0), Some(echo(V6)));
+        // From elsewhere: another echo, which nobody waits for.
+        check("192.0.2.2", &reply(v4, 0, 20), Some(echo("192.0.2.2")));
+        // The request itself, as loopback shows it; the other family's kinds; an unreachable target.
+        check(V4, &reply(v4, 8, 20), None);
+        check(V4, &reply(v4, 129, 20), None);
+        check(V4, &reply(v4, 3, 20), None);
+        check(V6, &v6, None);
+        check(V6, &reply(v6, 0, 0), None);
+        // Another code, cut short, with more behind, with a header length that lies.
+        check(V6, &[129, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], None);
+        check(V4, &[], None);
+        check(V6, &[], None);
+        check(V4, &reply(v4, 0, 20)[..35], None);
+        check(V6, &[reply(v6, 129, 0), vec![0]].concat(), None);
+        check(V4, &[0x4f; 20], None);
+    }
+
+    #[tokio::test]
+    async fn every_part_of_the_reply_must_match() {
+        let waiting = Waiting::default();
+        let asked = echo(V4);
+        let (reply, mut replied) = oneshot::channel();
+        let guard = WaitingGuard::new(&waiting, asked, reply);
+        for other in [
+            Echo { address: V6.parse().unwrap(), ..asked },
+            Echo { identifier: 1, ..asked },
+            Echo { sequence: 1, ..asked },
+            Echo { payload: [0; 8], ..asked },
+        ] {
+            assert!(lock(&waiting).remove(&other).is_none(), "{other:?}");
+        }
+        assert_eq!(replied.try_recv(), Err(oneshot::error::TryRecvError::Empty));
+        drop(guard);
+        assert!(lock(&waiting).is_empty(), "a probe that was cut waits no more");
+        assert_eq!(replied.try_recv(), Err(oneshot::error::TryRecvError::Closed));
+    }
+
+    #[test]
+    fn no_two_requests_are_alike() {
+        let pinger = Pinger::default();
+        let (first, second) = (pinger.next_echo(V4.parse().unwrap()), pinger.next_echo(V4.parse().unwrap()));
+        assert_eq!(first.identifier, second.identifier);
+        assert_eq!(first.sequence.wrapping_add(1), second.sequence);
+        assert_ne!(first.payload, second.payload);
+    }
+}

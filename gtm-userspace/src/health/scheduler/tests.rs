@@ -361,6 +361,45 @@ async fn stop_ends_everything_and_so_does_drop() {
     }
 }
 
+/// A writer whose lines the test can read.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_change_is_one_line_of_the_log() {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(move || writer.clone())
+        .with_ansi(false)
+        .with_target(false)
+        .without_time()
+        .finish();
+    let _logging = tracing::subscriber::set_default(subscriber);
+    let prober = Invented::new(Does::Refuse);
+    let (sender, mut changes) = mpsc::channel(1);
+    let _scheduler = Scheduler::start(&checks([1]), &[template()], Arc::clone(&prober), sender);
+    changes.recv().await.unwrap();
+    prober.set(1, Does::Answer);
+    changes.recv().await.unwrap();
+    let expect = format!(
+        " WARN check failed check=10.0.0.1 template=\"web\" verdict=\"failed\" error=\"{CUT}\"\n \
+          INFO check passed check=10.0.0.1 template=\"web\" verdict=\"passing\"\n"
+    );
+    assert_eq!(String::from_utf8(lines.0.lock().unwrap().clone()).unwrap(), expect);
+}
+
 #[tokio::test(start_paused = true)]
 async fn no_checks_are_no_work() {
     let (sender, mut changes) = mpsc::channel(8);
