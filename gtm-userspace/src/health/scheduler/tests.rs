@@ -198,7 +198,8 @@ async fn many_first_probes_take_longer_but_at_most_the_interval() {
 
 #[tokio::test(start_paused = true)]
 async fn intervals_vary_by_a_twentieth() {
-    let prober = Invented::new(Does::Answer);
+    // From start to start: that each probe takes two seconds makes no difference.
+    let prober = Invented::new(Does::Hang);
     let (sender, _changes) = mpsc::channel(8);
     let _scheduler = Scheduler::start(&checks([7]), &[template()], Arc::clone(&prober), sender);
     wait_until(Instant::now() + 2000 * SECOND, || prober.starts_of(7).len() == 100).await;
@@ -270,6 +271,23 @@ async fn lagging_receiver_delays_no_probe_and_misses_only_what_was_taken_back() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn change_to_passing_has_no_error_however_late_it_is_received() {
+    let prober = Invented::new(Does::Answer);
+    let (sender, mut changes) = mpsc::channel(1);
+    let template = Template { initial: Verdict::Failed, ..template() };
+    let scheduler = Scheduler::start(&checks([0, 1]), &[template], Arc::clone(&prober), sender);
+    let deadline = Instant::now() + 60 * SECOND;
+    let all = |condition: fn(&CheckState) -> bool| scheduler.states().iter().all(condition);
+    wait_until(deadline, || all(|state| state.verdict == Verdict::Passing)).await;
+    (0..2).for_each(|target| prober.set(target, Does::Refuse));
+    wait_until(deadline, || all(|state| state.last_error.is_some())).await;
+    for _ in 0..2 {
+        let received = changes.recv().await.unwrap();
+        assert_eq!((received.verdict, received.error), (Verdict::Passing, None));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn closed_receiver_ends_no_probe() {
     let prober = Invented::new(Does::Refuse);
     let (sender, changes) = mpsc::channel(1);
@@ -299,11 +317,11 @@ async fn replace_carries_over_what_stays_the_same() {
     wait_until(begin + 40 * SECOND, || prober.starts.lock().unwrap().len() == 6).await;
     assert_eq!(changes.try_recv(), Err(mpsc::error::TryRecvError::Empty));
 
-    // Another order and name; check 2 goes, check 3 is new, and check 1 also under a template of another content.
+    // Another order and name; target 3 is new, and target 2 comes under a template of another content.
     let renamed = Template { name: "renamed".to_owned(), ..template() };
     let slower = Template { failures: 4, ..template() };
     let mut wanted = checks([3, 1, 0]);
-    wanted.push(Check { target: address(1), template: TemplateId(1) });
+    wanted.push(Check { target: address(2), template: TemplateId(1) });
     let (sender, mut changes) = mpsc::channel(8);
     let replaced = Instant::now();
     scheduler.replace(&wanted, &[renamed, slower], sender).await;
@@ -318,7 +336,7 @@ async fn replace_carries_over_what_stays_the_same() {
     }
     order[..2].sort_unstable();
     assert_eq!(order, [1, 2, 0, 3]);
-    assert_eq!(prober.starts_of(2).len(), 2, "check 2 is no more");
+    assert_eq!(prober.starts_of(2).len(), 2 + 4, "the runs of another content do not count");
     // The schedule went on: the third probe came one interval after the second, not at a fresh start.
     let starts = prober.starts_of(0);
     assert!(starts[2] > replaced && starts[2] - starts[1] >= Duration::from_millis(9500), "{starts:?}");
