@@ -19,7 +19,7 @@ pub(crate) fn read_text(path: &Path, limit: u64) -> Result<String, Problem> {
         .and_then(|file| file.take(limit.saturating_add(1)).read_to_end(&mut bytes))
         .map_err(cannot_read)?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length > limit) {
-        return Err(Problem::of_file(path, format!("larger than {limit} bytes, the most that is read")));
+        return Err(Problem::of_file(path, format!("is larger than {limit} bytes, the most that is read")));
     }
     String::from_utf8(bytes).map_err(|error| {
         let good = error.as_bytes().iter().take(error.utf8_error().valid_up_to());
@@ -45,7 +45,7 @@ mod tests {
     fn text_is_read_or_refused() {
         check(b"a\n", 2, Ok("a\n"));
         check(b"", 2, Ok(""));
-        check(b"abc", 2, Err((None, "larger than 2 bytes, the most that is read")));
+        check(b"abc", 2, Err((None, "is larger than 2 bytes, the most that is read")));
         check(b"a\nb\xffc", 9, Err((Some(2), "not UTF-8 text in this line")));
     }
 

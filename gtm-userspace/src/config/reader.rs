@@ -264,13 +264,8 @@ impl<'a> Node<'a> {
 
     /// A domain name, absolute with or without the final dot.
     pub(super) fn name(&self) -> Option<Name> {
-        match self.text()?.parse() {
-            Ok(name) => Some(name),
-            Err(error) => {
-                self.reject(&format!("not a domain name: {error}"));
-                None
-            }
-        }
+        let name = parse_name(self.text()?);
+        name.map_err(|wrong| self.reject(&wrong)).ok()
     }
 
     /// The items of a list; those that cannot be read are reported and left out.
@@ -310,6 +305,14 @@ impl<'a> Node<'a> {
 /// The values without their places.
 pub(super) fn values<T>(items: Vec<At<T>>) -> Vec<T> {
     items.into_iter().map(|item| item.value).collect()
+}
+
+/// Reads a domain name; the error goes on from the quoted text.
+pub(super) fn parse_name(text: &str) -> Result<Name, String> {
+    if !text.is_ascii() {
+        return Err("not a domain name: write international names in their xn-- form".to_owned());
+    }
+    text.parse().map_err(|error| format!("not a domain name: {error}"))
 }
 
 fn parse_duration(text: &str) -> Option<Duration> {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::Problem;
-use super::reader::{Node, Table};
+use super::reader::{Node, Table, parse_name};
 use super::service::read_path;
 use crate::name::Name;
 use crate::zone::{self, Zone};
@@ -19,10 +19,10 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Vec<Zone> {
     let mut zones = Vec::new();
     let mut lines = HashMap::new();
     for (name, node) in table.entries() {
-        let origin = match name.parse::<Name>() {
+        let origin = match parse_name(name) {
             Ok(origin) => origin,
-            Err(error) => {
-                node.report.error(&node.place, format!("{name:?} is not a domain name: {error}"));
+            Err(wrong) => {
+                node.report.error(&node.place, format!("{name:?} is {wrong}"));
                 continue;
             }
         };
