@@ -64,7 +64,7 @@ fn read_domain(node: &Node<'_>) -> Option<DomainSpec> {
     let enabled = table.read_or("enabled", true, Node::boolean);
     let policy = table.read("policy", |node| node.choice(POLICIES));
     let pools = table.read("pool", |node| {
-        let pools = node.list(|item| read_use(item, policy))?;
+        let pools = node.filled_list(|item| read_use(item, policy))?;
         Some(pools.into_iter().map(|pool| pool.value).collect::<Vec<_>>())
     });
     let pools = pools?;

@@ -4,6 +4,8 @@
 //! with its references resolved and held against the zones, the model. Nothing here prints, and geo databases are named
 //! but not opened.
 
+#![forbid(unsafe_code)]
+
 mod domain_rules;
 mod domains;
 mod file;

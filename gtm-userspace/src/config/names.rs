@@ -101,7 +101,7 @@ pub(super) fn suggestion(word: &str, valid: &[&str]) -> String {
         .map(|candidate| (strsim::damerau_levenshtein(&word, &candidate.to_lowercase()), candidate));
     match distances.min() {
         None => "none is defined".to_owned(),
-        Some((distance, nearest)) if distance <= 1 + word.chars().count() / 4 => {
+        Some((distance, nearest)) if distance <= 1 + word.chars().count() / 3 => {
             format!("did you mean \"{nearest}\"?")
         }
         Some(_) => {

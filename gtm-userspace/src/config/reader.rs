@@ -225,14 +225,16 @@ impl<'a> Node<'a> {
     where
         T: TryFrom<i128> + PartialOrd + Display,
     {
+        let (first, last) = (range.start(), range.end());
+        let allowed = if first == last { first.to_string() } else { format!("{first} to {last}") };
         let DeValue::Integer(integer) = self.value else {
-            return self.mismatch(&format!("a whole number from {} to {}", range.start(), range.end()));
+            return self.mismatch(&format!("a whole number, {allowed},"));
         };
         let number = i128::from_str_radix(integer.as_str(), integer.radix()).ok();
         let number =
             number.and_then(|number| T::try_from(number).ok()).filter(|number| range.contains(number));
         if number.is_none() {
-            self.reject(&format!("out of range; allowed {} to {}", range.start(), range.end()));
+            self.reject(&format!("out of range; allowed {allowed}"));
         }
         number
     }
@@ -282,22 +284,27 @@ impl<'a> Node<'a> {
         Some(items.collect())
     }
 
+    /// The items of a list that must have some.
+    pub(super) fn filled_list<T>(&self, read: impl Fn(&Node<'a>) -> Option<T>) -> Option<Vec<At<T>>> {
+        if matches!(self.value, DeValue::Array(items) if items.is_empty()) {
+            self.report.error(&self.place, "an empty list; at least one item is expected");
+            return None;
+        }
+        self.list(read)
+    }
+
     /// The items of a list that must have some, each of them once.
     pub(super) fn distinct_list<T>(&self, read: impl Fn(&Node<'a>) -> Option<T>) -> Option<Vec<At<T>>>
     where
         T: Eq + Hash + Display,
     {
-        if matches!(self.value, DeValue::Array(items) if items.is_empty()) {
-            self.report.error(&self.place, "an empty list; at least one item is expected");
-            return None;
-        }
-        let items = self.list(read)?;
+        let items = self.filled_list(read)?;
         self.report.unique("the value", items.iter().map(|item| (&item.value, &item.place)));
         Some(items)
     }
 
     fn mismatch<T>(&self, expected: &str) -> Option<T> {
-        self.reject(&format!("{} where {expected} is expected", self.value.type_str()));
+        self.reject(&format!("{}; {expected} is expected", kind(self.value)));
         None
     }
 }
@@ -340,6 +347,18 @@ pub(super) fn shown_duration(duration: Duration) -> String {
 fn quoted_key(key: &str) -> String {
     let bare = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     if !key.is_empty() && key.bytes().all(bare) { key.to_owned() } else { format!("{key:?}") }
+}
+
+fn kind(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a decimal fraction",
+        DeValue::Boolean(_) => "a truth value",
+        DeValue::Datetime(_) => "a date or time",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
 }
 
 /// A value as it is quoted in a message.

@@ -32,15 +32,15 @@ const CONTINENTS: &[&str] = &["AF", "AN", "AS", "EU", "NA", "OC", "SA"];
 pub(super) fn read(root: &Table<'_>, names: &mut Names) -> Vec<Source> {
     names.predefine(DEFAULT);
     let mut sources = vec![Source { name: DEFAULT.to_owned(), ..Source::default() }];
-    sources.extend(names.define(root, "source", read_source));
-    let without_databases = root.get("geo").is_none();
-    if let Some(source) = sources.iter().find(|source| without_databases && needs_database(source)) {
-        let message = format!(
-            "the source \"{}\" goes by place or AS number, but there is no [geo] database",
-            source.name
-        );
-        root.report.warn(&root.place, message);
-    }
+    let has_databases = root.get("geo").is_some();
+    sources.extend(names.define(root, "source", |name, node| {
+        let source = read_source(name, node)?;
+        if !has_databases && needs_database(&source) {
+            node.report
+                .warn(&node.place, "this source goes by place or AS number, but there is no [geo] database");
+        }
+        Some(source)
+    }));
     sources
 }
 
