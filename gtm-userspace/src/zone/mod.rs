@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use crate::name::Name;
 
+pub mod lookup;
+
 /// A zone as it stands in its file. Valid: exactly one SOA at the origin, every owner at or below the origin, no CNAME
 /// beside other data.
 #[derive(Debug, Clone)]
