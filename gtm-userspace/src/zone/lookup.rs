@@ -9,7 +9,7 @@ use super::{Node, RecordSet, Zone};
 use crate::name::Name;
 
 /// Type number of DNAME (RFC 6672).
-const DNAME: u16 = 39;
+pub const DNAME: u16 = 39;
 
 /// Every zone that is served.
 #[derive(Debug, Default)]
@@ -52,12 +52,12 @@ pub enum Found<'z> {
 impl ZoneSet {
     /// Takes the zones and the names that are steered in them. A steered name exists, and so do the names between it
     /// and its zone, although the zone file may not know them.
-    pub fn new(zones: impl IntoIterator<Item = Zone>, steered: impl IntoIterator<Item = &Name>) -> Self {
+    pub fn new(zones: impl IntoIterator<Item = Zone>, steered: impl IntoIterator<Item = Name>) -> Self {
         let mut set = Self { zones: zones.into_iter().map(|zone| (zone.origin.clone(), zone)).collect() };
         for name in steered {
             let origin = name.ancestors().find(|ancestor| set.zones.contains_key(*ancestor));
             if let Some(zone) = origin.and_then(|origin| set.zones.get_mut(origin)) {
-                zone.add_name(name);
+                zone.add_name(&name);
             }
         }
         set
@@ -190,7 +190,7 @@ mod tests {
             ],
         );
         let child = zone("child.example", &[("child.example", 6), ("child.example", 2)]);
-        ZoneSet::new([example, child], [&"steered.between.example".parse().unwrap()])
+        ZoneSet::new([example, child], ["steered.between.example".parse().unwrap()])
     }
 
     fn describe(found: &Found<'_>) -> String {
