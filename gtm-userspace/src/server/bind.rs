@@ -119,7 +119,11 @@ fn find_holder(address: SocketAddr, transport: Transport) -> Option<String> {
     })?;
     let link = format!("socket:[{inode}]");
     let processes = fs::read_dir("/proc").ok()?.filter_map(Result::ok).map(|entry| entry.path());
-    let process = processes.into_iter().find(|process| has_open(process, &link))?;
+    // `/proc/self` and the like are the same processes once more.
+    let is_number = |path: &Path| {
+        path.file_name().is_some_and(|name| name.as_encoded_bytes().iter().all(u8::is_ascii_digit))
+    };
+    let process = processes.into_iter().find(|process| is_number(process) && has_open(process, &link))?;
     let name = fs::read_to_string(process.join("comm")).ok()?;
     Some(format!("{} (process {})", name.trim_end(), process.file_name()?.display()))
 }
@@ -157,4 +161,48 @@ fn parse_address(text: &str) -> Option<IpAddr> {
 fn has_open(process: &Path, link: &str) -> bool {
     let files = fs::read_dir(process.join("fd")).into_iter().flatten().filter_map(Result::ok);
     files.into_iter().any(|file| fs::read_link(file.path()).is_ok_and(|target| target.as_os_str() == link))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(line: &str, wanted: &str, expect: Option<&str>) {
+        assert_eq!(socket_inode(line, wanted.parse().unwrap()), expect);
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn lines_of_the_socket_tables() {
+        let udp =
+            "  25: 0100007F:0035 00000000:0000 07 00000000:00000000 00:00000000 00000000   0    0 4711 2 0 0";
+        check(udp, "127.0.0.1:53", Some("4711"));
+        check(udp, "127.0.0.1:54", None);
+        check(udp, "127.0.0.2:53", None);
+        check(udp, "0.0.0.0:53", Some("4711"));
+        let any =
+            "  25: 00000000:0035 00000000:0000 0A 00000000:00000000 00:00000000 00000000   0    0 4712 2 0 0";
+        check(any, "127.0.0.2:53", Some("4712"));
+        let connected =
+            "  25: 0100007F:0035 0100007F:9C40 01 00000000:00000000 00:00000000 00000000   0    0 4713 2 0 0";
+        check(connected, "127.0.0.1:53", None);
+        let v6 = " 1: 00000000000000000000000001000000:0035 00000000000000000000000000000000:0000 0A 0:0 0:0 0 0 0 4714 1";
+        check(v6, "[::1]:53", Some("4714"));
+        check(v6, "[::2]:53", None);
+        check(
+            "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt",
+            "[::1]:53",
+            None,
+        );
+        check("", "[::1]:53", None);
+    }
+
+    #[test]
+    fn lacking_privilege_is_said() {
+        let address = "192.0.2.1:53".parse().unwrap();
+        let error = explain(address, Transport::Udp, Errno::EACCES.into());
+        let expect = "no privilege to listen on UDP 192.0.2.1:53; run as root or with CAP_NET_BIND_SERVICE";
+        assert_eq!(error.to_string(), expect);
+    }
 }

@@ -41,20 +41,20 @@ const ZONE: &str = "
 
 /// The zones `example.com` and `example.net`, with what the names in [`Fixture::find`] answer.
 pub(super) fn tables() -> Tables {
-    let mut text = ZONE.to_string();
-    for i in 0..20 {
-        text += &format!("chain{i}.example.com 300 CNAME chain{}.example.com\n", i + 1);
-    }
-    for i in 0..300 {
-        text += &format!("huge.example.com 300 TXT {}\n", "x".repeat(250 + i % 2));
-    }
-    for i in 0..8 {
-        text += &format!("many.example.com 900 NS a-rather-long-server-name-{i}.example.com\n");
-        text += &format!("a-rather-long-server-name-{i}.example.com 900 A 192.0.2.{i}\n");
-        text += &format!("needed.example.com 900 NS a-rather-long-server-name-{i}.needed.example.com\n");
-        text += &format!("a-rather-long-server-name-{i}.needed.example.com 900 A 192.0.2.{i}\n");
-        text += &format!("a-rather-long-server-name-{i}.needed.example.com 900 AAAA 2001:db8::{i}\n");
-    }
+    let chain = (0..20).map(|i| format!("chain{i}.example.com 300 CNAME chain{}.example.com", i + 1));
+    let huge = (0..300).map(|i| format!("huge.example.com 300 TXT {}", "x".repeat(250 + i % 2)));
+    let servers = (0..8).flat_map(|i| {
+        let server = format!("a-rather-long-server-name-{i}");
+        [
+            format!("many.example.com 900 NS {server}.example.com"),
+            format!("{server}.example.com 900 A 192.0.2.{i}"),
+            format!("needed.example.com 900 NS {server}.needed.example.com"),
+            format!("{server}.needed.example.com 900 A 192.0.2.{i}"),
+            format!("{server}.needed.example.com 900 AAAA 2001:db8::{i}"),
+        ]
+    });
+    let lines = std::iter::once(ZONE.to_owned()).chain(chain).chain(huge).chain(servers);
+    let text = lines.collect::<Vec<_>>().join("\n");
     let other = "example.net 3600 SOA 60\nwww.example.net 30 A 192.0.2.30";
     let zones = [zone("example.com", &text), zone("example.net", other)];
     let steered = ["steer", "nodata.deep", "cdn", "away", "over", "big", "mm", "mmm", "pair"];

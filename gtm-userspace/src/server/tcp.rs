@@ -50,21 +50,18 @@ async fn converse(stream: TcpStream, shared: Arc<Shared>, slot: SlotGuard) {
     let limits = slot.slots.limits;
     let mut message = Vec::new();
     while let Ok(Ok(high)) = timeout(limits.idle, stream.read_u8()).await {
-        match timeout(limits.transfer, read_message(&mut stream, high, &mut message)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) | Err(_) => return,
-        }
+        let Ok(Ok(())) = timeout(limits.transfer, read_message(&mut stream, high, &mut message)).await else {
+            return;
+        };
         let Some(response) = respond(&message, slot.client, Transport::Tcp, &shared.tables.load()) else {
             shared.counters.count_drop();
             return;
         };
-        match timeout(limits.transfer, write_message(&mut stream, &response.bytes)).await {
-            Ok(Ok(())) => shared.counters.count_answer(Transport::Tcp, response.rcode),
-            Ok(Err(_)) | Err(_) => {
-                shared.counters.count_failed_send();
-                return;
-            }
-        }
+        let Ok(Ok(())) = timeout(limits.transfer, write_message(&mut stream, &response.bytes)).await else {
+            shared.counters.count_failed_send();
+            return;
+        };
+        shared.counters.count_answer(Transport::Tcp, response.rcode);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::LazyLock;
 
 use gtm_common::wire::HEADER_LEN;
 use hickory_proto::op::Message;
@@ -16,14 +17,21 @@ use crate::server::fixture::{hex, query, tables};
 const SENDER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 99));
 
 fn describe_record(record: &Record) -> String {
-    let data = match &record.data {
-        RData::SOA(_) => String::new(),
-        RData::Unknown { code, rdata } if u16::from(*code) == DNAME => {
-            format!(" {}.", Name::from_wire(&rdata.anything).unwrap())
-        }
-        other => format!(" {other}"),
+    let data = if let RData::SOA(_) = &record.data {
+        String::new()
+    } else if let RData::Unknown { code, rdata } = &record.data
+        && u16::from(*code) == DNAME
+    {
+        format!(" {}.", Name::from_wire(&rdata.anything).unwrap())
+    } else {
+        format!(" {}", record.data)
     };
     format!("{} {} {}{data}", record.name, record.ttl, record.record_type())
+}
+
+/// The records with these numbers, as [`describe`] writes them.
+fn each(numbers: std::ops::Range<u8>, record: impl Fn(u8) -> String) -> String {
+    numbers.map(record).collect::<Vec<_>>().concat()
 }
 
 fn describe(bytes: &[u8]) -> String {
@@ -335,7 +343,7 @@ fn rotation_goes_by_name_and_type() {
 
 #[test]
 fn sizes() {
-    let many: String = (0..80).map(|i| format!(" | big.example.com. 20 A 10.0.0.{i}")).collect();
+    let many = each(0..80, |i| format!(" | big.example.com. 20 A 10.0.0.{i}"));
     check("big.example.com A", "NoError aa tc");
     check("big.example.com A edns=65535", "NoError aa tc | edns");
     check("big.example.com A edns ecs=198.51.100.0/24", "NoError aa tc | edns 198.51.100.0/24/24");
@@ -343,7 +351,7 @@ fn sizes() {
     check("huge.example.com TXT tcp", "ServFail aa");
     check("huge.example.com TXT", "NoError aa tc");
     // 12 bytes of header, 20 of question, 480 of records: exactly 512. The next name has one byte more.
-    let thirty = |name: &str| -> String { (0..30).map(|i| format!(" | {name}. 20 A 10.0.0.{i}")).collect() };
+    let thirty = |name: &str| each(0..30, |i| format!(" | {name}. 20 A 10.0.0.{i}"));
     check("mm.example.com A", &format!("NoError aa{}", thirty("mm.example.com")));
     check("mmm.example.com A", "NoError aa tc");
     check("mmm.example.com A edns=524", &format!("NoError aa{} | edns", thirty("mmm.example.com")));
@@ -353,13 +361,11 @@ fn sizes() {
 
 #[test]
 fn optional_glue_is_left_out_first() {
-    let servers: String = (0..8)
-        .map(|i| format!(" | auth many.example.com. 900 NS a-rather-long-server-name-{i}.example.com."))
-        .collect();
-    let glue = |count: usize| -> String {
-        (0..count)
-            .map(|i| format!(" | add a-rather-long-server-name-{i}.example.com. 900 A 192.0.2.{i}"))
-            .collect()
+    let servers = each(0..8, |i| {
+        format!(" | auth many.example.com. 900 NS a-rather-long-server-name-{i}.example.com.")
+    });
+    let glue = |count: u8| {
+        each(0..count, |i| format!(" | add a-rather-long-server-name-{i}.example.com. 900 A 192.0.2.{i}"))
     };
     check("x.many.example.com A edns", &format!("NoError{servers}{} | edns", glue(8)));
     check("x.many.example.com A", &format!("NoError{servers}{}", glue(3)));
@@ -397,6 +403,9 @@ fn errors_echo_what_can_be_read() {
     );
 }
 
+/// Building them takes longer than answering, so the random cases share them.
+static TABLES: LazyLock<Tables> = LazyLock::new(tables);
+
 fn any_transport() -> impl Strategy<Value = Transport> {
     prop_oneof![Just(Transport::Udp), Just(Transport::Tcp)]
 }
@@ -418,7 +427,7 @@ proptest! {
         message in proptest::collection::vec(any::<u8>(), 0..300),
         transport in any_transport(),
     ) {
-        if let Some(response) = respond(&message, SENDER, transport, &tables()) {
+        if let Some(response) = respond(&message, SENDER, transport, &TABLES) {
             check_frame(&message, &response, transport);
         }
     }
@@ -437,7 +446,7 @@ proptest! {
         if let Some(cut) = cut {
             message.truncate(cut.index(message.len()));
         }
-        if let Some(response) = respond(&message, SENDER, transport, &tables()) {
+        if let Some(response) = respond(&message, SENDER, transport, &TABLES) {
             check_frame(&message, &response, transport);
         }
     }
