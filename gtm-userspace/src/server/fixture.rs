@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::{Steering, Tables, Transport};
 use crate::decision::answer::Block;
@@ -41,6 +41,16 @@ const ZONE: &str = "
 
 /// The zones `example.com` and `example.net`, with what the names in [`Fixture::find`] answer.
 pub(super) fn tables() -> Tables {
+    static ZONES: LazyLock<[Zone; 2]> = LazyLock::new(|| {
+        let other = "example.net 3600 SOA 60\nwww.example.net 30 A 192.0.2.30";
+        [zone("example.com", &example_com()), zone("example.net", other)]
+    });
+    let steered = ["steer", "nodata.deep", "cdn", "away", "over", "big", "mm", "mmm"];
+    let steered = steered.iter().map(|name| format!("{name}.example.com").parse().unwrap());
+    Tables::new(ZoneSet::new(ZONES.clone(), steered), Arc::new(Fixture))
+}
+
+fn example_com() -> String {
     let chain = (0..20).map(|i| format!("chain{i}.example.com 300 CNAME chain{}.example.com", i + 1));
     let huge = (0..300).map(|i| format!("huge.example.com 300 TXT {}", "x".repeat(250 + i % 2)));
     let servers = (0..8).flat_map(|i| {
@@ -53,13 +63,12 @@ pub(super) fn tables() -> Tables {
             format!("{server}.needed.example.com 900 AAAA 2001:db8::{i}"),
         ]
     });
-    let lines = std::iter::once(ZONE.to_owned()).chain(chain).chain(huge).chain(servers);
-    let text = lines.collect::<Vec<_>>().join("\n");
-    let other = "example.net 3600 SOA 60\nwww.example.net 30 A 192.0.2.30";
-    let zones = [zone("example.com", &text), zone("example.net", other)];
-    let steered = ["steer", "nodata.deep", "cdn", "away", "over", "big", "mm", "mmm", "pair"];
-    let steered = steered.iter().map(|name| format!("{name}.example.com").parse().unwrap());
-    Tables::new(ZoneSet::new(zones, steered), Arc::new(Fixture))
+    let wide = (0..250).flat_map(|i| {
+        let server = format!("{i}.{}.example.com", "x".repeat(60));
+        [format!("wide.example.com 900 NS {server}"), format!("{server} 900 A 192.0.2.{i}")]
+    });
+    let lines = std::iter::once(ZONE.to_owned()).chain(chain).chain(huge).chain(servers).chain(wide);
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn zone(origin: &str, text: &str) -> Zone {
@@ -134,7 +143,6 @@ impl Steering for Fixture {
             ("steer.example.com" | "over.example.com", 1) => {
                 steered(block_of_a(&[[192, 0, 2, 80], [192, 0, 2, 81]]))
             }
-            ("pair.example.com", 28) => steered(block_of_alias("pair.example.org")),
             ("big.example.com", 1) => steered(block_of_a(&addresses(80))),
             ("mm.example.com" | "mmm.example.com", 1) => steered(block_of_a(&addresses(30))),
             ("nodata.deep.example.com", 1) => Some(Steered { block: Arc::new(block_of_a(&[])), scope: 20 }),

@@ -50,16 +50,16 @@ pub(super) struct Shared {
 }
 
 impl Server {
-    /// Binds every address for UDP and TCP and starts to answer; all of them or none. Port 0 takes any port that is
-    /// free for both. Must be called inside a tokio runtime.
+    /// Binds every address for UDP and TCP and starts to answer; all of them or none. Port 0 takes any
+    /// free port of UDP, and the same of TCP. Must be called inside a tokio runtime.
     pub fn bind(listen: &[SocketAddr], tables: Tables, limits: Limits) -> Result<Self, BindError> {
         let shared =
             Arc::new(Shared { tables: ArcSwap::from_pointee(tables), counters: Counters::default() });
         let slots = Arc::new(Slots::new(limits));
+        let all = listen.iter().map(|&address| bind::bind(address)).collect::<Result<Vec<_>, _>>()?;
         let mut tasks = JoinSet::new();
         let mut addresses = Vec::new();
-        for &address in listen {
-            let sockets = bind::bind(address)?;
+        for sockets in all {
             addresses.push(sockets.address);
             tasks.spawn(udp::serve(sockets.udp, Arc::clone(&shared)));
             tasks.spawn(tcp::serve(sockets.tcp, Arc::clone(&shared), Arc::clone(&slots)));

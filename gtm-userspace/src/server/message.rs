@@ -79,7 +79,7 @@ pub(super) fn encode(
     let opt_len = edns.map_or(0, |edns| OPT_LEN + edns.ecs.map_or(0, |ecs| ECS_LEN + ecs.address.len()));
     let room = limit(edns, transport).saturating_sub(opt_len);
     let mut writer = Writer::new(header.id, question);
-    let empty = writer.mark();
+    let empty = writer.bytes.len();
 
     let mut answers = writer.section(&content.answer);
     let mut authorities = writer.section(&content.authority);
@@ -87,7 +87,7 @@ pub(super) fn encode(
     let mut response_code = content.rcode;
     let mut truncated = 0;
     if writer.bytes.len() > room {
-        writer.back_to(empty);
+        writer.bytes.truncate(empty);
         (answers, authorities, additionals) = (0, 0, 0);
         match transport {
             Transport::Udp => truncated = flags::TC,
@@ -95,10 +95,10 @@ pub(super) fn encode(
         }
     } else {
         for records in &content.optional {
-            let before = writer.mark();
+            let before = writer.bytes.len();
             let added = writer.records(records);
             if writer.bytes.len() > room {
-                writer.back_to(before);
+                writer.bytes.truncate(before);
                 break;
             }
             additionals += added;
@@ -127,15 +127,9 @@ fn limit(edns: Option<Edns<'_>>, transport: Transport) -> usize {
 /// A message in the making.
 struct Writer {
     bytes: Vec<u8>,
-    /// Names that were written in full, and where: what later owners point at.
+    /// Names that were written in full, and where: what later owners point at. After a cut they may point at nothing, so
+    /// no record follows a cut.
     anchors: Vec<(u16, Name)>,
-}
-
-/// A place in the message to which it can be cut back.
-#[derive(Clone, Copy)]
-struct Mark {
-    bytes: usize,
-    anchors: usize,
 }
 
 impl Writer {
@@ -161,15 +155,6 @@ impl Writer {
             *place = byte;
         }
         self.bytes
-    }
-
-    fn mark(&self) -> Mark {
-        Mark { bytes: self.bytes.len(), anchors: self.anchors.len() }
-    }
-
-    fn back_to(&mut self, mark: Mark) {
-        self.bytes.truncate(mark.bytes);
-        self.anchors.truncate(mark.anchors);
     }
 
     /// Writes a section and says how many records it has.

@@ -27,9 +27,17 @@ async fn soon<T>(what: impl Future<Output = T>) -> T {
 }
 
 fn serve(listen: SocketAddr, limits: Limits) -> (Server, SocketAddr) {
-    let server = Server::bind(&[listen], tables(), limits).unwrap();
-    let address = server.addresses()[0];
-    (server, address)
+    // A port that is free for UDP can be taken for TCP: by a connection of another test, for instance.
+    loop {
+        match Server::bind(&[listen], tables(), limits) {
+            Ok(server) => {
+                let address = server.addresses()[0];
+                return (server, address);
+            }
+            Err(BindError::Taken { .. }) => {}
+            Err(other) => panic!("{other}"),
+        }
+    }
 }
 
 /// What the server must answer, byte for byte.
@@ -224,6 +232,15 @@ async fn ipv6_socket_leaves_ipv4_alone() {
     assert!(std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, address.port())).is_ok());
     assert!(std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, address.port())).is_ok());
     drop(server);
+}
+
+#[tokio::test]
+async fn binds_all_addresses_or_none() {
+    let (server, free) = serve(V4, PATIENT);
+    server.shutdown().await;
+    let taken = std::net::UdpSocket::bind(V4).unwrap();
+    Server::bind(&[free, taken.local_addr().unwrap()], tables(), PATIENT).unwrap_err();
+    Server::bind(&[free], tables(), PATIENT).unwrap();
 }
 
 #[track_caller]

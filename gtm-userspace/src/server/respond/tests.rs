@@ -333,8 +333,8 @@ fn rotation_goes_by_name_and_type() {
     };
     let asked: Vec<String> = (0..4)
         .map(|_| {
-            first("www.example.com AAAA");
-            first("pair.example.com AAAA");
+            first("www.example.com A");
+            first("over.example.com A");
             first("steer.example.com A")
         })
         .collect();
@@ -370,6 +370,14 @@ fn optional_glue_is_left_out_first() {
     check("x.many.example.com A edns", &format!("NoError{servers}{} | edns", glue(8)));
     check("x.many.example.com A", &format!("NoError{servers}{}", glue(3)));
     check("x.needed.example.com A", "NoError tc");
+}
+
+#[test]
+fn names_out_of_reach_of_a_pointer_are_written_in_full() {
+    let server = |i| format!("{i}.{}.example.com", "x".repeat(60));
+    let servers = each(0..250, |i| format!(" | auth wide.example.com. 900 NS {}.", server(i)));
+    let glue = each(0..250, |i| format!(" | add {}. 900 A 192.0.2.{i}", server(i)));
+    check("x.wide.example.com A tcp", &format!("NoError{servers}{glue}"));
 }
 
 #[test]
