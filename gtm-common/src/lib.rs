@@ -14,4 +14,5 @@ pub mod checksum;
 pub mod counters;
 pub mod location;
 pub mod names;
+pub mod query;
 pub mod wire;

@@ -1,6 +1,7 @@
 //! Domain names: uncompressed, lower-cased wire form, as the tables and the zones compare them (RFC 1035 section 3.1,
 //! RFC 4343).
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -80,6 +81,14 @@ impl Name {
         })
     }
 
+    /// The wire forms of this name and of every name above it, from itself up to the root.
+    pub fn ancestors(&self) -> impl Iterator<Item = &[u8]> {
+        std::iter::successors(Some(self.as_wire()), |wire| {
+            let (&length, after) = wire.split_first()?;
+            if length == 0 { None } else { after.get(usize::from(length)..) }
+        })
+    }
+
     /// The name without its leftmost label; `None` for the root.
     pub fn parent(&self) -> Option<Self> {
         let (&length, after) = self.0.split_first()?;
@@ -118,6 +127,13 @@ impl Name {
                 }
             }
         }
+    }
+}
+
+/// Maps keyed by names are searched by the wire form of an ancestor without building a name.
+impl Borrow<[u8]> for Name {
+    fn borrow(&self) -> &[u8] {
+        &self.0
     }
 }
 
@@ -256,6 +272,7 @@ mod tests {
         assert!(name.is_at_or_below(&name));
         assert!(name.is_at_or_below(&Name::root()));
         assert!(!name.is_at_or_below(&"a.c".parse().unwrap()));
+        assert!(name.ancestors().eq([&b"\x01a\x01b\x01c\0"[..], b"\x01b\x01c\0", b"\x01c\0", b"\0"]));
         assert_eq!(name.parent().unwrap().child(b"A"), Ok(name));
     }
 }

@@ -5,7 +5,6 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use arc_swap::ArcSwap;
 use gtm_common::abi::{ANY_TYPE, TypeEntry};
@@ -29,8 +28,6 @@ pub struct AnswerTable {
     pub views: Vec<u32>,
     /// The block that each slot answers now.
     pub slots: Vec<ArcSwap<Block>>,
-    /// Counts the server's answers, for rotation.
-    turn: AtomicU32,
 }
 
 /// What a steered name answers to one client.
@@ -41,15 +38,13 @@ pub struct Steered {
     /// Prefix length for which this answer holds in the client's address family (RFC 7871 scope); 0 when the answer
     /// does not depend on the client.
     pub scope: u8,
-    /// Which rotation of the block this answer takes.
-    pub turn: u32,
 }
 
 impl AnswerTable {
     /// A table of these parts.
     pub fn new(location: Location, names: HashMap<Name, Vec<TypeEntry>>, views: Vec<u32>, blocks: Vec<Block>) -> Self {
         let slots = blocks.into_iter().map(ArcSwap::from_pointee).collect();
-        Self { location, names, views, slots, turn: AtomicU32::new(0) }
+        Self { location, names, views, slots }
     }
 
     /// The steered answer to `name` and `qtype` for the client; `None` leaves it to the zone.
@@ -60,7 +55,7 @@ impl AnswerTable {
         let (class, scope) = if entry.is_tailored() { self.location.find(client)? } else { (ClassId(0), 0) };
         let offset = self.views.get(usize::try_from(entry.view.checked_add(class.0)?).ok()?)?;
         let slot = self.slots.get(usize::try_from(entry.slot.checked_add(*offset)?).ok()?)?;
-        Some(Steered { block: slot.load_full(), scope, turn: self.turn.fetch_add(1, Ordering::Relaxed) })
+        Some(Steered { block: slot.load_full(), scope })
     }
 }
 

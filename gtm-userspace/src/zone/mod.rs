@@ -1,6 +1,7 @@
 //! Authoritative zones: the records of a zone file in wire form, and what a question finds among them.
 
 mod loader;
+pub mod lookup;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
