@@ -50,7 +50,7 @@ impl Toolchain {
     /// The toolchain to use, the preferred one first: nightlies of rustup, then Debian's compiler, and only then a
     /// nightly whose LLVM is newer than what our set-up gives the linker (it works with a linker built for it).
     pub fn find() -> Option<Self> {
-        Self::choose(&Self::candidates(&rustup_home()?), |toolchain| toolchain.version())
+        Self::choose(&Self::candidates(&rustup_home()?), Self::version)
     }
 
     fn choose(candidates: &[Self], version: impl Fn(&Self) -> Option<Version>) -> Option<Self> {
@@ -204,4 +204,86 @@ fn is_of_outer_build(key: &str) -> bool {
         || key.starts_with("DEP_")
         || OUTER.iter().any(|prefix| key.starts_with(prefix))
         || BUILD_SCRIPT.contains(&key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn toolchain(prefix: &Path, channel: Channel) -> Toolchain {
+        for file in ["lib/rustlib/src/rust/library/core/Cargo.toml", "bin/cargo"] {
+            let path = prefix.join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        }
+        Toolchain { prefix: prefix.to_path_buf(), channel }
+    }
+
+    #[test]
+    fn the_first_that_can_build_is_chosen_and_a_newer_llvm_last() {
+        let folder = env::temp_dir().join(format!("gtm-toolchain-{}", std::process::id()));
+        let nightly = toolchain(&folder.join("toolchains/nightly-x86_64"), Channel::Nightly);
+        let dated = toolchain(&folder.join("toolchains/nightly-2026-01-01-x86_64"), Channel::Nightly);
+        let stable = toolchain(&folder.join("toolchains/stable-x86_64"), Channel::Stable);
+        let debian = toolchain(&folder.join("usr"), Channel::Stable);
+        let bare = Toolchain { prefix: folder.join("bare"), channel: Channel::Nightly };
+
+        let found = Toolchain::candidates(&folder);
+        let usr = Toolchain { prefix: PathBuf::from("/usr"), channel: Channel::Stable };
+        assert_eq!(found, [nightly.clone(), dated, usr], "nightlies, the undated first, then Debian's");
+
+        let check = |candidates: &[&Toolchain], minor, llvm: u32, expect: Option<&Toolchain>| {
+            let candidates: Vec<Toolchain> = candidates.iter().copied().cloned().collect();
+            // Debian's is 1.96 with LLVM 22; the others are as given.
+            let version = |candidate: &Toolchain| match candidate.channel {
+                Channel::Stable => Some(Version { minor: 96, llvm: 22 }),
+                Channel::Nightly => Some(Version { minor, llvm }),
+            };
+            assert_eq!(Toolchain::choose(&candidates, version).as_ref(), expect);
+        };
+        check(&[&nightly, &debian], 97, 22, Some(&nightly));
+        check(&[&nightly, &debian], 94, 21, Some(&debian));
+        check(&[&nightly, &debian], 99, 23, Some(&debian));
+        check(&[&nightly], 99, 23, Some(&nightly));
+        check(&[&bare, &debian], 97, 22, Some(&debian));
+        check(&[&bare], 97, 22, None);
+        check(&[&stable], 97, 22, Some(&stable));
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_version_is_read_from_what_the_compiler_says() {
+        let text = "rustc 1.97.0-nightly\nrelease: 1.97.0-nightly\nLLVM version: 22.1.8\n";
+        assert_eq!(parse_version(text), Some(Version { minor: 97, llvm: 22 }));
+        assert_eq!(parse_version("rustc 1.63.0\n"), None);
+    }
+
+    #[test]
+    fn the_inner_build_is_not_disturbed_by_the_outer() {
+        #[track_caller]
+        fn check(key: &str, expect: bool) {
+            assert_eq!(is_of_outer_build(key), expect, "{key}");
+        }
+        for key in
+            ["CARGO", "CARGO_PKG_NAME", "CARGO_TARGET_DIR", "CARGO_PROFILE_RELEASE_LTO", "CARGO_BUILD_TARGET"]
+        {
+            check(key, true);
+        }
+        for key in
+            ["RUSTC", "RUSTC_WORKSPACE_WRAPPER", "RUSTFLAGS", "RUSTUP_TOOLCHAIN", "CLIPPY_ARGS", "OUT_DIR"]
+        {
+            check(key, true);
+        }
+        for key in [
+            "PATH",
+            "HOME",
+            "CARGO_HOME",
+            "CARGO_NET_OFFLINE",
+            "CARGO_HTTP_PROXY",
+            "RUSTUP_HOME",
+            "HTTPS_PROXY",
+        ] {
+            check(key, false);
+        }
+    }
 }
