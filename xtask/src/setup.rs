@@ -3,7 +3,6 @@
 //! Debian's packages and crates.io only. Never removes a package, never installs into the reader's rustup, and changes
 //! nothing when nothing is missing. What it may not do itself it gives as commands to type.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -67,6 +66,9 @@ fn install_missing(rows: &[Requirement], found: impl Fn(&Requirement, &str)) -> 
     }
     plan.carry_out().with_context(|| format!("to go on by hand, type:\n{}", plan.typed_commands(machine)))?;
 
+    if !plan.typed.is_empty() {
+        bail!("a part of your own Rust toolchain is missing. Type:\n{}", indented(&plan.typed));
+    }
     let still: Vec<String> =
         missing.iter().filter_map(|row| Some(format!("{} ({})", row.name, (row.probe)().err()?))).collect();
     if !still.is_empty() {
@@ -103,9 +105,6 @@ impl Plan {
         if !self.packages.is_empty() && !machine.root {
             return Some("installing packages needs root");
         }
-        if !self.typed.is_empty() {
-            return Some("a component of your Rust toolchain is missing");
-        }
         None
     }
 
@@ -126,24 +125,24 @@ impl Plan {
 
     fn typed_commands(&self, machine: Machine) -> String {
         let sudo = if machine.root { "" } else { "sudo " };
-        let mut text = String::new();
-        let mut line = |command: &str| {
-            // Writing to a string does not fail.
-            writeln!(text, "  {command}").unwrap_or_default();
-        };
+        let mut lines = Vec::new();
         if !self.packages.is_empty() {
-            for command in apt_commands(&self.packages) {
-                line(&format!("{sudo}{}", process::shown(&command)));
-            }
+            lines.extend(
+                apt_commands(&self.packages)
+                    .iter()
+                    .map(|command| format!("{sudo}{}", process::shown(command))),
+            );
         }
         if self.build_linker {
-            line(&process::shown(&install_linker()));
+            lines.push(process::shown(&install_linker()));
         }
-        for command in &self.typed {
-            line(command);
-        }
-        text
+        lines.extend(self.typed.iter().map(ToString::to_string));
+        indented(&lines)
     }
+}
+
+fn indented(lines: &[impl AsRef<str>]) -> String {
+    lines.iter().map(|line| format!("  {}", line.as_ref())).collect::<Vec<_>>().join("\n")
 }
 
 /// A fresh machine knows no packages yet, and may be busy with its first upgrade: refresh once, wait for the lock.
@@ -218,7 +217,7 @@ mod tests {
         check(&["bpf-linker"], user, Some("needs root"));
         check(&["bpf-linker"], Machine { llvm: true, ..user }, None);
         check(&["bpf-linker"], Machine { llvm: true, debian: false, ..user }, None);
-        check(&["rustfmt"], FRESH, Some("component"));
+        check(&["rustfmt"], user, None);
     }
 
     #[test]
@@ -228,9 +227,18 @@ mod tests {
         let expect = "  sudo DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 update
   sudo DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 install --yes --no-install-recommends --no-remove llvm-22-dev bind9-dnsutils
   LLVM_PREFIX=/usr/lib/llvm-22 cargo install bpf-linker --version 0.13.0 --locked --no-default-features --features llvm-22
-  rustup component add clippy
-";
+  rustup component add clippy";
         assert_eq!(text, expect);
+    }
+
+    #[test]
+    fn a_component_of_the_toolchain_is_left_to_its_owner() {
+        let rustfmt = Requirement { probe: || Err("not there".to_owned()), ..rows(&["rustfmt"])[0] };
+        let error = install_missing(&[rustfmt], |_, _| {}).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "a part of your own Rust toolchain is missing. Type:\n  rustup component add rustfmt"
+        );
     }
 
     #[test]
