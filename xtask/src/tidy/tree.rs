@@ -102,7 +102,7 @@ impl File {
 
     /// Whether only tests compile it: the test package, or the test modules of another.
     pub(super) fn is_test(&self) -> bool {
-        self.path.starts_with("tests/") || self.path.contains("/tests/") || self.path.ends_with("/tests.rs")
+        self.path.starts_with("tests/") || self.path.contains("/tests/") || self.path.ends_with("tests.rs")
     }
 
     /// Whether it is at `place`, or below it when `place` ends with a slash.

@@ -126,6 +126,7 @@ mod tests {
         one("gtm-userspace/src/dataplane/load.rs", "use aya::Ebpf;", &[]);
         one("gtm-userspace/src/server/udp.rs", "// aya\n#[cfg(test)]\nmod tests { use aya::Ebpf; }", &[]);
         one("gtm-userspace/src/server/tests.rs", "use aya::Ebpf;", &[]);
+        one("gtm-userspace/src/geo/geo_tests.rs", "use aya::Ebpf;", &[]);
         one("tests/src/lib.rs", "use aya::Ebpf; fn f() { println!(); Instant::now(); }", &[]);
         one("gtm-common/src/lib.rs", "use aya_ebpf::maps::Array;", &[1]);
         one("gtm-ebpf/src/main.rs", "use aya_ebpf::maps::Array;", &[]);
