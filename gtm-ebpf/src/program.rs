@@ -11,7 +11,7 @@ use crate::{edns, frame, question, reply, tables};
 
 /// The XDP program.
 #[xdp]
-pub fn gtm(context: XdpContext) -> u32 {
+pub(crate) fn gtm(context: XdpContext) -> u32 {
     let Some(cpu) = tables::per_cpu() else {
         return xdp_action::XDP_PASS;
     };

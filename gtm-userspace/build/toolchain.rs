@@ -126,12 +126,15 @@ const PROFILE: [(&str, &str); 7] = [
     ("LTO", "off"),
 ];
 
-const RUSTFLAGS: [&str; 3] = [
+const RUSTFLAGS: [&str; 4] = [
     // 32-bit arithmetic, 32-bit compares and atomics: every kernel the program is meant for has them (v3, Linux 5.1).
     "-Ctarget-cpu=v3",
     // A u64 at an odd address is one load, not eight: the kernel allows it on packet data where the CPU does.
     "-Ctarget-feature=+allows-misaligned-mem-access",
     "-Clink-arg=--btf",
+    // Short loops become straight code: the verifier forgets what a loop did only behind it, and goes through the rest
+    // of the program once for every way out of a loop that is left standing.
+    "-Clink-arg=--llvm-args=-unroll-threshold=1000",
 ];
 
 /// Where the object is after the build into `target_dir`.
