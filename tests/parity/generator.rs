@@ -2,9 +2,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use gtm_common::abi::{ANY_TYPE, TypeEntry};
 use gtm_tests::Query;
 use gtm_tests::query::{client_subnet, wire};
 use gtm_userspace::decision::AnswerTable;
+use gtm_userspace::name::Name;
 
 use crate::random::Random;
 
@@ -46,15 +48,19 @@ pub(crate) struct Case {
 pub(crate) struct Generator<'t> {
     random: Random,
     table: &'t AnswerTable,
-    /// Steered names, sorted: the order of a hash map is another one in every run.
-    steered: Vec<Vec<u8>>,
+    /// Steered names and types, sorted: the order of a hash map is another one in every run.
+    steered: Vec<(Vec<u8>, u16)>,
     /// Addresses at which classes begin.
     edges: Vec<IpAddr>,
 }
 
 impl<'t> Generator<'t> {
     pub(crate) fn new(seed: u64, table: &'t AnswerTable) -> Self {
-        let mut steered: Vec<_> = table.names.keys().map(|name| name.as_wire().to_vec()).collect();
+        let pairs = |(name, entries): (&Name, &'t Vec<TypeEntry>)| {
+            let name = name.as_wire().to_vec();
+            entries.iter().map(move |entry| (name.clone(), entry.qtype))
+        };
+        let mut steered: Vec<_> = table.names.iter().flat_map(pairs).collect();
         steered.sort_unstable();
         let location = &table.location;
         let v4 = location.ranges_v4.iter().map(|range| IpAddr::from(Ipv4Addr::from(range.start)));
@@ -127,11 +133,13 @@ impl<'t> Generator<'t> {
 
     /// A query as a resolver sends it, mostly for what is steered.
     fn plain(&mut self) -> Query {
-        let mut qname = if self.random.one_in(8) {
-            wire(self.random.pick::<&str>(OTHER_NAMES)).unwrap()
-        } else {
-            self.random.pick(&self.steered).clone()
-        };
+        let (mut qname, mut qtype) = self.random.pick(&self.steered).clone();
+        if self.random.one_in(8) {
+            qname = wire(self.random.pick::<&str>(OTHER_NAMES)).unwrap();
+        }
+        if qtype == ANY_TYPE || self.random.one_in(8) {
+            qtype = *self.random.pick(TYPES);
+        }
         if self.random.one_in(2) {
             // 0x20: a change of case of a length byte below 64 is none.
             for byte in &mut qname {
@@ -140,8 +148,6 @@ impl<'t> Generator<'t> {
                 }
             }
         }
-        let qtype =
-            if self.random.one_in(4) { *self.random.pick(TYPES) } else { *self.random.pick(&[1, 28, 5]) };
         let mut query = Query::new(qname, qtype);
         query.id = self.random.word();
         query.flags = self.random.word() & 0x0130;

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use gtm_common::abi::TypeEntry;
 use gtm_tests::service::{Ran, run};
 use gtm_tests::{Datagram, Query, Service, privilege};
 use gtm_userspace::config::Model;
@@ -178,7 +179,7 @@ fn check(service: &Service, generation: &gtm_userspace::dataplane::Generation, a
     let subnet: Query = format!("www.example A edns ecs={address}/{width}").parse().unwrap();
     // One class for all: then no answer depends on the client.
     let table = service.decider().table();
-    let scope = if table.names.values().flatten().any(|entry| entry.is_tailored()) { scope } else { 0 };
+    let scope = if table.names.values().flatten().any(TypeEntry::is_tailored) { scope } else { 0 };
     for (from, query, scope) in [(address, plain, 0), ("192.0.2.1".parse().unwrap(), subnet, scope)] {
         let datagram = service.datagram(from, &query.bytes()).unwrap();
         let (ran, outcome) = run(generation, &datagram.frame().unwrap()).unwrap();

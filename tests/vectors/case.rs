@@ -53,9 +53,10 @@ fn read(file: &Path) -> Vec<Case> {
         match line.split_once(' ') {
             _ if line.trim().is_empty() => {}
             // What is indented goes on with the entry above.
-            Some(("", rest)) => {
-                entries.last_mut().unwrap_or_else(|| panic!("{name} begins indented")).2 += rest
-            }
+            Some(("", rest)) => match entries.last_mut() {
+                Some((.., value)) => value.push_str(rest),
+                None => panic!("{name} begins indented"),
+            },
             Some((key, rest)) => entries.push((index + 1, key, rest.trim().to_owned())),
             None => panic!("{name}:{}: {line:?} has no value", index + 1),
         }
