@@ -33,7 +33,19 @@ struct Line {
     seen: Seen,
     /// From the change of the sites, or of the configuration, to this answer.
     after: Duration,
-    pass: bool,
+    outcome: Outcome,
+}
+
+/// Whether a line holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Pass,
+    /// Something else was answered.
+    WrongAnswer,
+    /// The answer is right, but steered answers are for the kernel.
+    NotByKernel,
+    /// The answer is right, but not the one that was to come before it.
+    NotPrepared,
 }
 
 /// Plays all rows and prints the tables; true when every row holds and the kernel answered what is steered.
@@ -62,8 +74,8 @@ pub fn play(network: &mut Network, daemon: &mut Daemon, terminal: &Terminal) -> 
                 daemon.check()?;
                 let deadline = last_moment.min(start + ROW_DEADLINE);
                 let (seen, holds) = answered(network, asker, family, row.expect, deadline)?;
-                let pass = prepared && holds && by_whom_it_should(row.expect, &seen);
-                let line = Line { row, asker, family, seen, after: start.elapsed(), pass };
+                let outcome = judge(row.expect, &seen, prepared, holds);
+                let line = Line { row, asker, family, seen, after: start.elapsed(), outcome };
                 if family == Family::Ipv4 {
                     print_line(terminal, &line)?;
                 }
@@ -75,12 +87,19 @@ pub fn play(network: &mut Network, daemon: &mut Daemon, terminal: &Terminal) -> 
     for line in lines.iter().filter(|line| line.family == Family::Ipv6) {
         print_line(terminal, line)?;
     }
+    terminal.line("\nrow 9: both addresses in every answer, and each of them first in some")?;
     print_summary(terminal, &lines)
 }
 
-/// What is steered is for the kernel to answer; the zone's own records are for either.
-fn by_whom_it_should(expect: Expect, seen: &Seen) -> bool {
-    expect == Expect::ZoneRecord || seen.by == Some(AnsweredBy::Kernel)
+fn judge(expect: Expect, seen: &Seen, prepared: bool, holds: bool) -> Outcome {
+    // The zone's own records are for the kernel or userspace, as it comes.
+    let whoever = expect == Expect::ZoneRecord;
+    match (holds, prepared) {
+        (false, _) => Outcome::WrongAnswer,
+        (true, false) => Outcome::NotPrepared,
+        (true, true) if whoever || seen.by == Some(AnsweredBy::Kernel) => Outcome::Pass,
+        (true, true) => Outcome::NotByKernel,
+    }
 }
 
 /// Asks until what is expected has come, in every turn of it, or the deadline is over. The last answer, and whether
@@ -135,8 +154,12 @@ fn print_head(terminal: &Terminal, family: Family) -> Result<()> {
 
 fn print_line(terminal: &Terminal, line: &Line) -> Result<()> {
     let family = line.family;
-    let result =
-        if line.pass { terminal.paint(Tone::Good, "pass") } else { terminal.paint(Tone::Bad, "FAIL") };
+    let result = match line.outcome {
+        Outcome::Pass => terminal.paint(Tone::Good, "pass"),
+        Outcome::WrongAnswer => terminal.paint(Tone::Bad, "FAIL: another answer"),
+        Outcome::NotByKernel => terminal.paint(Tone::Bad, "FAIL: not by the kernel"),
+        Outcome::NotPrepared => terminal.paint(Tone::Bad, "FAIL: no failover before"),
+    };
     let cells: [&str; 8] = [
         &format!("{:>3}", line.row.number),
         &line.row.down_text(family),
@@ -152,14 +175,16 @@ fn print_line(terminal: &Terminal, line: &Line) -> Result<()> {
 
 fn print_summary(terminal: &Terminal, lines: &[Line]) -> Result<bool> {
     // The first row in which an address fails: its first line has the time of the first changed answer.
-    if let Some(line) = lines.iter().find(|line| line.row.down == [Place::DataCentre] && line.pass) {
+    if let Some(line) =
+        lines.iter().find(|line| line.row.down == [Place::DataCentre] && line.outcome == Outcome::Pass)
+    {
         let failed = Place::DataCentre.address(line.family);
         terminal.line(&format!(
-            "\nfailover: {:.2} s from the stop of {failed} to the first changed answer",
+            "failover: {:.2} s from the stop of {failed} to the first changed answer",
             line.after.as_secs_f64()
         ))?;
     }
-    let failed = lines.iter().filter(|line| !line.pass).count();
+    let failed = lines.iter().filter(|line| line.outcome != Outcome::Pass).count();
     let passed = lines.len() - failed;
     let verdict = if failed == 0 {
         terminal.paint(Tone::Good, &format!("all {} rows hold ({passed} answers)", ROWS.len()))
