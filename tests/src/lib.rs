@@ -8,6 +8,7 @@ pub mod counters;
 pub mod leftover;
 pub mod link;
 pub mod namespace;
+pub mod pass;
 pub mod privilege;
 pub mod process;
 pub mod scenario;

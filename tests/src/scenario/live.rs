@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 use super::daemon::Daemon;
 use super::network::{Network, Seen, join};
 use super::places::{Asker, EDGE_DEVICE, Family, NAME, Place};
+use super::signals::stop_requested;
 use super::terminal::{Terminal, Tone};
 use crate::counters;
 
@@ -121,6 +122,8 @@ fn introduce(network: &Network, terminal: &Terminal) -> Result<()> {
 
 fn look(network: &Network) -> Result<Vec<(Question, Seen)>> {
     let questions = Family::ALL.into_iter().flat_map(|family| Asker::ALL.map(|asker| (asker, family)));
+    // A daemon that does not answer is waited for at every question: the operator should not be.
+    let questions = questions.take_while(|_| !stop_requested());
     questions.map(|(asker, family)| Ok(((asker, family), network.ask(asker, family)?))).collect()
 }
 
@@ -157,7 +160,8 @@ fn print_change(
     now: &Seen,
 ) -> Result<()> {
     let (asker, family) = question;
-    let (country, address, rtype) = (asker.country(), asker.address(family), family.record_type());
+    let (country, address, rtype) =
+        (asker.country(), asker.address(family).to_string(), family.record_type().to_string());
     let (from, to, by) = (before.text(), now.text(), now.by_text());
     terminal
         .line(&format!("{} {country:2} {address:<16} {rtype:<4}  {from} -> {to}  ({by})", clock(start)))?;

@@ -7,6 +7,7 @@
 //!                      XDP, gtm
 //! ```
 
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use crate::client::Client;
 use crate::counters::{self, AnsweredBy};
 use crate::link::Veth;
 use crate::namespace::Namespace;
+use crate::pass::PassProgram;
 use crate::site::Site;
 
 const CLIENTS_DEVICE: &str = "clients0";
@@ -33,6 +35,7 @@ pub struct Network {
     sites: Vec<(Place, Site)>,
     /// Held only to be dropped.
     _links: [Veth; 2],
+    _pass: PassProgram,
     edge: Arc<Namespace>,
     clients: Arc<Namespace>,
 }
@@ -60,6 +63,7 @@ impl Network {
             Veth::connect((&edge, EDGE_DEVICE), (&clients, CLIENTS_DEVICE), MTU)?,
             Veth::connect((&edge, UPSTREAM_DEVICE), (&far, SITES_DEVICE), MTU)?,
         ];
+        let pass = PassProgram::attach(&clients, CLIENTS_DEVICE)?;
         // The edge is the router between the two sides: clients can also visit the sites they are sent to.
         edge.set_sysctl("ipv4/ip_forward", "1")?;
         edge.set_sysctl("ipv6/conf/all/forwarding", "1")?;
@@ -86,7 +90,7 @@ impl Network {
                 sites.push((place, Site::start(&far, place.address(family))?));
             }
         }
-        Ok(Self { sites, _links: links, edge, clients })
+        Ok(Self { sites, _links: links, _pass: pass, edge, clients })
     }
 
     /// The namespace the daemon runs in.
@@ -117,9 +121,7 @@ impl Network {
                     if addresses.is_empty() { format!("no address, {code}") } else { String::new() };
                 Seen { addresses, ttl: answer.ttl(), by: Some(by), instead }
             }
-            Err(error) => {
-                Seen { addresses: Vec::new(), ttl: None, by: None, instead: error.root_cause().to_string() }
-            }
+            Err(error) => Seen { addresses: Vec::new(), ttl: None, by: None, instead: unanswered(&error) },
         })
     }
 
@@ -149,6 +151,16 @@ impl Seen {
     /// Who answered, as a word.
     pub fn by_text(&self) -> String {
         self.by.map_or_else(|| "nobody".to_owned(), |by| by.to_string())
+    }
+}
+
+/// Why nothing came: a timeout is called what it is, where the system says "resource temporarily unavailable".
+fn unanswered(error: &anyhow::Error) -> String {
+    match error.downcast_ref::<io::Error>() {
+        Some(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+            "no answer".to_owned()
+        }
+        _ => error.root_cause().to_string(),
     }
 }
 

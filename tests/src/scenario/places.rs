@@ -39,7 +39,7 @@ impl Family {
 
     /// The zone's own record at the steered name, which answers while the access domain is disabled.
     pub fn zone_record(self) -> IpAddr {
-        self.pick(Ipv4Addr::new(192, 0, 2, 80), Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x80))
+        self.pick(Ipv4Addr::new(203, 0, 113, 80), Ipv6Addr::new(0x2001, 0xdb8, 0x80, 0, 0, 0, 0, 0x80))
     }
 
     /// The one of two addresses that is of this family.
