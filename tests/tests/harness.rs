@@ -9,6 +9,8 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gtm_tests::counters::xdp_program;
+use gtm_tests::pass::PassProgram;
 use gtm_tests::privilege::root_or_skip;
 use gtm_tests::{Client, Namespace, Process, Site, Veth, eventually, leftover};
 
@@ -104,7 +106,7 @@ fn process_ends_with_its_guard() {
         return;
     }
     let namespace = Namespace::create("child").unwrap();
-    let child = shell(&namespace, "echo pid $$; exec sleep 1000");
+    let child = shell(&namespace, "echo pid $$; exec sleep 60");
     let line = child.wait_for_line(DEADLINE, "pid ").unwrap();
     let pid = line.trim_start_matches("pid ").to_owned();
     assert!(is_alive(&pid));
@@ -118,7 +120,7 @@ fn process_that_ignores_sigterm_is_killed() {
         return;
     }
     let namespace = Namespace::create("stubborn").unwrap();
-    let mut child = shell(&namespace, "trap '' TERM; echo pid $$; while :; do sleep 1000; done");
+    let mut child = shell(&namespace, "trap '' TERM; echo pid $$; while :; do sleep 60; done");
     let line = child.wait_for_line(DEADLINE, "pid ").unwrap();
     let error = child.stop().unwrap_err();
     assert!(format!("{error:#}").contains("was killed"), "{error:#}");
@@ -143,10 +145,10 @@ fn processes_left_in_a_namespace_end_with_it() {
         return;
     }
     let namespace = Namespace::create("left").unwrap();
-    let mut child = namespace.command("sleep").arg("1000").spawn().unwrap();
-    let reaper = std::thread::spawn(move || child.wait().unwrap());
+    let mut child = namespace.command("sleep").arg("60").spawn().unwrap();
     drop(namespace);
-    assert!(!reaper.join().unwrap().success(), "sleep was ended");
+    let status = eventually(DEADLINE, "sleep is ended", || child.try_wait().unwrap()).unwrap();
+    assert!(!status.success(), "{status}");
 }
 
 #[test]
@@ -163,17 +165,17 @@ fn sweep_removes_what_a_dead_process_left_and_nothing_else() {
     let folder = std::env::temp_dir().join(&leftover_name);
     fs::create_dir(&folder).unwrap();
     let mut inside =
-        Command::new("ip").args(["netns", "exec", &leftover_name, "sleep", "1000"]).spawn().unwrap();
+        Command::new("ip").args(["netns", "exec", &leftover_name, "sleep", "60"]).spawn().unwrap();
     let pid = inside.id();
     // The sweep looks at who is inside: the child has to have entered.
     let entered = || fs::metadata(format!("/proc/{pid}/ns/net")).ok().map(|metadata| metadata.ino());
     let target = fs::metadata(Path::new("/run/netns").join(&leftover_name)).unwrap().ino();
     eventually(DEADLINE, "sleep enters the namespace", || (entered() == Some(target)).then_some(())).unwrap();
-    let reaper = std::thread::spawn(move || inside.wait().unwrap());
 
     leftover::sweep();
 
-    assert!(!reaper.join().unwrap().success(), "sleep was ended");
+    let status = eventually(DEADLINE, "sleep is ended", || inside.try_wait().unwrap()).unwrap();
+    assert!(!status.success(), "{status}");
 
     assert!(!exists(&leftover_name));
     assert!(!folder.exists());
@@ -243,4 +245,16 @@ fn links_have_the_mtu_and_go_with_their_guard() {
     drop(veth);
     assert!(near.ip(&["link", "show", "dev", "near0"]).is_err());
     assert!(far.ip(&["link", "show", "dev", "far0"]).is_err());
+}
+
+#[test]
+fn passing_program_is_attached_as_long_as_its_guard_lives() {
+    if !root_or_skip("passing_program_is_attached_as_long_as_its_guard_lives") {
+        return;
+    }
+    let (near, _far, _veth) = pair();
+    let pass = PassProgram::attach(&near, "near0").unwrap();
+    assert!(xdp_program(&near, "near0").unwrap().is_some());
+    drop(pass);
+    assert_eq!(xdp_program(&near, "near0").unwrap(), None);
 }
