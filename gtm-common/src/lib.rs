@@ -9,4 +9,10 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod abi;
+pub mod checksum;
+pub mod counters;
+pub mod location;
+pub mod names;
+pub mod query;
 pub mod wire;

@@ -3,6 +3,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod dataplane;
 pub mod decision;
 pub mod geo;
 pub mod health;

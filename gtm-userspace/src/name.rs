@@ -1,6 +1,7 @@
 //! Domain names: uncompressed, lower-cased wire form, as the tables and the zones compare them (RFC 1035 section 3.1,
 //! RFC 4343).
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -48,7 +49,11 @@ impl Name {
         loop {
             let (&length, after) = rest.split_first().ok_or(NameError::NotWireForm)?;
             if length == 0 {
-                return if after.is_empty() { Ok(Self(bytes.to_ascii_lowercase().into())) } else { Err(NameError::NotWireForm) };
+                return if after.is_empty() {
+                    Ok(Self(bytes.to_ascii_lowercase().into()))
+                } else {
+                    Err(NameError::NotWireForm)
+                };
             }
             if usize::from(length) > MAX_LABEL {
                 return Err(NameError::NotWireForm);
@@ -73,6 +78,14 @@ impl Name {
             let (label, after) = after.split_at_checked(usize::from(length))?;
             rest = after;
             Some(label)
+        })
+    }
+
+    /// The wire forms of this name and of every name above it, from itself up to the root.
+    pub fn ancestors(&self) -> impl Iterator<Item = &[u8]> {
+        std::iter::successors(Some(self.as_wire()), |wire| {
+            let (&length, after) = wire.split_first()?;
+            if length == 0 { None } else { after.get(usize::from(length)..) }
         })
     }
 
@@ -107,9 +120,20 @@ impl Name {
                 let mut wire = vec![length];
                 wire.extend(label.iter().map(u8::to_ascii_lowercase));
                 wire.extend_from_slice(&self.0);
-                if wire.len() > MAX_NAME { Err(NameError::TooLong(wire.len())) } else { Ok(Self(wire.into())) }
+                if wire.len() > MAX_NAME {
+                    Err(NameError::TooLong(wire.len()))
+                } else {
+                    Ok(Self(wire.into()))
+                }
             }
         }
+    }
+}
+
+/// Maps keyed by names are searched by the wire form of an ancestor without building a name.
+impl Borrow<[u8]> for Name {
+    fn borrow(&self) -> &[u8] {
+        &self.0
     }
 }
 
@@ -129,7 +153,8 @@ impl FromStr for Name {
             match byte {
                 Some(b'\\') => label.push(unescape(&mut bytes)?),
                 Some(b'.') | None => {
-                    let length = u8::try_from(label.len()).ok().filter(|length| usize::from(*length) <= MAX_LABEL);
+                    let length =
+                        u8::try_from(label.len()).ok().filter(|length| usize::from(*length) <= MAX_LABEL);
                     let length = length.ok_or(NameError::LabelTooLong(label.len()))?;
                     if length == 0 {
                         return Err(NameError::EmptyLabel);
@@ -174,7 +199,9 @@ impl fmt::Display for Name {
             }
             for &byte in label {
                 match byte {
-                    b'.' | b'\\' | b'"' | b';' | b'(' | b')' | b'@' | b'$' => write!(f, "\\{}", char::from(byte))?,
+                    b'.' | b'\\' | b'"' | b';' | b'(' | b')' | b'@' | b'$' => {
+                        write!(f, "\\{}", char::from(byte))?
+                    }
                     0x21..=0x7e => write!(f, "{}", char::from(byte))?,
                     _ => write!(f, "\\{byte:03}")?,
                 }
@@ -245,6 +272,7 @@ mod tests {
         assert!(name.is_at_or_below(&name));
         assert!(name.is_at_or_below(&Name::root()));
         assert!(!name.is_at_or_below(&"a.c".parse().unwrap()));
+        assert!(name.ancestors().eq([&b"\x01a\x01b\x01c\0"[..], b"\x01b\x01c\0", b"\x01c\0", b"\0"]));
         assert_eq!(name.parent().unwrap().child(b"A"), Ok(name));
     }
 }

@@ -1,6 +1,82 @@
 //! Set-up, build, run, test and tidy: `cargo xtask --help`.
+//!
+//! Depends on no other crate of the workspace: they need what `setup` installs.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool speaks to its terminal")]
 
-fn main() -> anyhow::Result<()> {
-    Ok(())
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+mod build;
+mod process;
+mod requirement;
+mod run;
+mod setup;
+mod test;
+mod tidy;
+#[path = "../../gtm-userspace/build/toolchain.rs"]
+#[expect(
+    dead_code,
+    unreachable_pub,
+    reason = "the same file is a module of the build script, which uses the rest"
+)]
+mod toolchain;
+
+/// Set-up, build, run, test and tidy of gtm.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Verb {
+    /// Install what is missing to build, run and test; changes nothing when nothing is missing.
+    Setup,
+    /// Build gtm in release mode and say where it is.
+    Build,
+    /// Run the worked scenario in network namespaces of its own, or gtm with a configuration on this host.
+    Run {
+        /// Go through all rows of the scenario, print pass or fail, and exit 0 only when all hold.
+        #[arg(long, conflicts_with = "config")]
+        smoke: bool,
+        /// Serve with this configuration on the host's own interfaces instead.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Further arguments for the program that is run, after `--`.
+        #[arg(last = true, value_name = "ARGUMENT")]
+        further: Vec<OsString>,
+    },
+    /// Check format, lints and tidiness, then run all tests; with filters only the tests that match.
+    Test {
+        /// Leave out the tiers that need root.
+        #[arg(long)]
+        quick: bool,
+        /// Run only tests whose name contains one of these.
+        #[arg(value_name = "FILTER")]
+        filters: Vec<String>,
+    },
+    /// Check what clippy cannot: the rules of the architecture and of the house.
+    Tidy {
+        /// Record the present map layout as that of the raised `ABI_VERSION`.
+        #[arg(long)]
+        bless: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    let done = match Verb::parse() {
+        Verb::Setup => setup::everything(),
+        Verb::Build => build::build(),
+        Verb::Run { smoke, config: None, further } => run::scenario(smoke, &further),
+        Verb::Run { config: Some(config), further, .. } => run::host(&config, &further),
+        Verb::Test { quick: false, filters } => test::test(test::Tiers::All, &filters),
+        Verb::Test { quick: true, filters } => test::test(test::Tiers::Unprivileged, &filters),
+        Verb::Tidy { bless: false } => tidy::check(),
+        Verb::Tidy { bless: true } => tidy::bless(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -27,6 +27,10 @@ pub struct DomainId(pub usize);
 /// The `default` source: everyone.
 pub const DEFAULT_SOURCE: SourceId = SourceId(0);
 
+/// Most addresses in one pool: all of them may be in one answer (all-down action), and an answer must fit the block of
+/// fixed size that the kernel copies.
+pub const MAX_POOL_ADDRESSES: usize = 16;
+
 /// A whole, valid configuration.
 #[derive(Debug, Clone, Default)]
 pub struct Model {
@@ -47,6 +51,18 @@ pub struct Model {
     /// Every distinct pair of target and template that some address needs: each is probed once, however many
     /// addresses share it.
     pub checks: Vec<Check>,
+}
+
+impl Model {
+    /// The pool of an id that this model gave out.
+    ///
+    /// # Panics
+    ///
+    /// With the id of another model.
+    pub fn pool(&self, id: PoolId) -> &Pool {
+        #[expect(clippy::indexing_slicing, reason = "ids are made together with the list they point into")]
+        &self.pools[id.0]
+    }
 }
 
 /// Where the service listens and how the XDP program attaches.
@@ -133,7 +149,7 @@ pub struct Template {
 /// What a probe does.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum CheckKind {
-    /// An ICMP or ICMPv6 echo, answered.
+    /// An ICMP or `ICMPv6` echo, answered.
     Ping,
     /// A TCP connection, accepted.
     Tcp {
@@ -308,6 +324,16 @@ impl fmt::Display for Target {
 impl fmt::Display for Prefix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.address, self.length)
+    }
+}
+
+impl fmt::Display for PoolKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ipv4 => "ipv4",
+            Self::Ipv6 => "ipv6",
+            Self::Domain => "domain",
+        })
     }
 }
 

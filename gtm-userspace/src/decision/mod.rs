@@ -1,6 +1,18 @@
 //! The pure decision: configuration, client class and health become one answer table.
+//!
+//! Nothing here knows time, threads or sockets: what is known of the world comes in as [`Conditions`], and the same
+//! input gives the same answer.
+#![forbid(unsafe_code)]
 
 pub mod answer;
+pub mod choose;
+pub mod conditions;
+pub mod decider;
+pub mod location;
+pub mod route;
 pub mod table;
 
+pub use answer::Block;
+pub use conditions::Conditions;
+pub use decider::Decider;
 pub use table::AnswerTable;

@@ -1,5 +1,31 @@
 //! Geo data: databases and prefixes become a partition of the address space by what the sources say of it.
+//!
+//! [`load`] reads the databases, [`compile`] cuts the address space by the sources, [`why`] puts a match into words.
+//! Nothing here decides which source answers a client: that is `decision`'s. Never panics, whatever a file holds; time and
+//! memory are bounded by its size (each distinct record costs at most 65,536 values, the limit of the `maxminddb` crate).
+#![forbid(unsafe_code)]
 
+mod compile;
+mod continent;
+mod database;
+mod facts;
+#[cfg(test)]
+mod file_tests;
+#[cfg(test)]
+mod geo_tests;
+mod interner;
+#[cfg(test)]
+mod mmdb_writer;
+mod prefixes;
+mod record;
+mod search_tree;
+
+use std::net::IpAddr;
+
+pub use self::compile::{Compiled, compile};
+pub use self::database::{Databases, GeoError, load};
+pub use self::facts::{Code, Facts, why};
+pub use self::search_tree::SearchTreeError;
 use crate::config::model::SourceId;
 
 /// A cell of the partition of the address space that all sources together induce.
@@ -53,4 +79,30 @@ pub enum MatchedBy {
     AsNumber,
     /// A configured prefix of this length.
     Prefix(u8),
+}
+
+impl Partition {
+    /// The class of an address: the plain reference for every faster table.
+    ///
+    /// An IPv6 address that embeds an IPv4 address (mapped, 6to4, Teredo) is an IPv6 address like any other.
+    pub fn class_of(&self, address: IpAddr) -> ClassId {
+        let class = match address {
+            IpAddr::V4(v4) => range_of(&self.v4, u32::from(v4)),
+            IpAddr::V6(v6) => range_of(&self.v6, u128::from(v6)),
+        };
+        class.unwrap_or(ClassId(0))
+    }
+}
+
+/// What the range that holds the address carries; none only where the list does not begin at 0.
+fn range_of<A: Copy + Ord, T: Copy>(ranges: &[(A, T)], address: A) -> Option<T> {
+    let after = ranges.partition_point(|(start, _)| *start <= address);
+    ranges.get(..after)?.last().map(|(_, value)| *value)
+}
+
+/// Appends a range that reaches from its start to the end, unless the last one already says the same.
+fn push_range<A, T: PartialEq>(ranges: &mut Vec<(A, T)>, start: A, value: T) {
+    if ranges.last().is_none_or(|(_, last)| *last != value) {
+        ranges.push((start, value));
+    }
 }

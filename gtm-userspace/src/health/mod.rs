@@ -1,4 +1,15 @@
 //! Health: checks run on their own time and report each change of verdict.
+//!
+//! `state` turns outcomes into a verdict, `scheduler` times the probes, `check` sends them. Nothing here decides what is
+//! answered.
+#![forbid(unsafe_code)]
+
+pub mod check;
+pub mod scheduler;
+pub mod state;
+
+pub use check::Prober;
+pub use scheduler::Scheduler;
 
 use crate::config::model::{CheckId, Verdict};
 

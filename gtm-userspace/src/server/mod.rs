@@ -1,1 +1,82 @@
-//! placeholder
+//! The complete authoritative responder over UDP and TCP: everything that the kernel passes up, and all of it when there
+//! is no XDP. It decides nothing about steering: it reads the same answer table as the kernel does.
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::decision::AnswerTable;
+use crate::decision::table::Steered;
+use crate::name::Name;
+use crate::zone::lookup::ZoneSet;
+
+mod bind;
+mod counters;
+#[cfg(test)]
+mod fixture;
+mod listen;
+mod message;
+mod respond;
+mod tcp;
+mod udp;
+
+pub use bind::BindError;
+pub use counters::Counters;
+pub use listen::{Limits, Server};
+pub use respond::{Response, Transport, respond};
+
+/// What one answer is made from: one generation of zones and steered answers.
+#[derive(Debug)]
+pub struct Tables {
+    zones: ZoneSet,
+    steering: Arc<dyn Steering>,
+    turns: Turns,
+}
+
+/// Where steered answers come from.
+pub trait Steering: fmt::Debug + Send + Sync {
+    /// The steered answer to the name and type for the client; `None` leaves it to the zone.
+    fn find(&self, name: &Name, qtype: u16, client: IpAddr) -> Option<Steered>;
+}
+
+impl Steering for AnswerTable {
+    fn find(&self, name: &Name, qtype: u16, client: IpAddr) -> Option<Steered> {
+        Self::find(self, name, qtype, client)
+    }
+}
+
+impl Tables {
+    /// Takes the zones, with the steered names among them, and the answers to these names.
+    pub fn new(zones: ZoneSet, steering: Arc<dyn Steering>) -> Self {
+        Self { zones, steering, turns: Turns::default() }
+    }
+}
+
+/// How often each steered name and type was answered, for rotation.
+///
+/// Names share a counter when they fall on the same one: each still meets all its rotations, in an uneven order. One
+/// counter for all would not do: a client that always asks for A and AAAA in turn would see every second rotation only.
+#[derive(Debug)]
+struct Turns([AtomicU32; Self::COUNTERS]);
+
+impl Turns {
+    const COUNTERS: usize = 1024;
+
+    /// Takes the next turn of this name and type.
+    fn next(&self, name: &Name, qtype: u16) -> u32 {
+        let mut hasher = DefaultHasher::new();
+        (name, qtype).hash(&mut hasher);
+        let index =
+            usize::from(hasher.finish().to_be_bytes().last_chunk().map_or(0, |low| u16::from_be_bytes(*low)));
+        self.0.get(index % Self::COUNTERS).map_or(0, |turn| turn.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| AtomicU32::new(0)))
+    }
+}

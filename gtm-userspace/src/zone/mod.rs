@@ -1,9 +1,14 @@
 //! Authoritative zones: the records of a zone file in wire form, and what a question finds among them.
 
+mod loader;
+pub mod lookup;
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use crate::name::Name;
+
+pub use loader::{LoadedZone, load};
 
 /// A zone as it stands in its file. Valid: exactly one SOA at the origin, every owner at or below the origin, no CNAME
 /// beside other data.

@@ -1,0 +1,135 @@
+//! Who asks: from an address to its class and to the prefix for which that holds.
+//!
+//! The address space is cut into ascending ranges of one class each. An index over the upper 16 bits of the address
+//! narrows the search to the ranges that begin there; a bounded binary search does the rest. Neighbouring ranges
+//! differ in class, so the shortest prefix that holds the address and nothing of its neighbours is the ECS scope: no
+//! prefix length is stored.
+
+/// Elements of the index: one for each value of the upper 16 bits, and one past the end.
+pub const INDEX_LEN: u32 = 65_537;
+
+/// Binary search steps: enough for 2^24 ranges within one upper half.
+pub const MAX_STEPS: u32 = 24;
+
+/// An IP address as a number.
+pub trait Address: Copy {
+    /// The upper 16 bits.
+    fn index(self) -> u32;
+    /// True when `self` is not above `other`.
+    fn at_most(self, other: Self) -> bool;
+    /// Number of leading bits in which the two agree.
+    fn common_bits(self, other: Self) -> u8;
+    /// The address before this one; address 0 has none.
+    fn before(self) -> Option<Self>;
+}
+
+impl Address for u32 {
+    #[inline(always)]
+    fn index(self) -> u32 {
+        self >> 16
+    }
+
+    #[inline(always)]
+    fn at_most(self, other: Self) -> bool {
+        self <= other
+    }
+
+    #[inline(always)]
+    fn common_bits(self, other: Self) -> u8 {
+        (self ^ other).leading_zeros() as u8
+    }
+
+    #[inline(always)]
+    fn before(self) -> Option<Self> {
+        self.checked_sub(1)
+    }
+}
+
+/// An IPv6 address as two numbers: BPF has no 128-bit arithmetic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct V6 {
+    /// Upper 64 bits.
+    pub high: u64,
+    /// Lower 64 bits.
+    pub low: u64,
+}
+
+impl Address for V6 {
+    #[inline(always)]
+    fn index(self) -> u32 {
+        (self.high >> 48) as u32
+    }
+
+    #[inline(always)]
+    fn at_most(self, other: Self) -> bool {
+        self.high < other.high || (self.high == other.high && self.low <= other.low)
+    }
+
+    #[inline(always)]
+    fn common_bits(self, other: Self) -> u8 {
+        let high = (self.high ^ other.high).leading_zeros() as u8;
+        if high < 64 { high } else { 64u8.wrapping_add((self.low ^ other.low).leading_zeros() as u8) }
+    }
+
+    #[inline(always)]
+    fn before(self) -> Option<Self> {
+        match self.low.checked_sub(1) {
+            Some(low) => Some(Self { high: self.high, low }),
+            None => self.high.checked_sub(1).map(|high| Self { high, low: u64::MAX }),
+        }
+    }
+}
+
+/// The two arrays of one address family, in maps or in memory.
+pub trait Ranges {
+    /// The address family.
+    type Address: Address;
+    /// Element of the index: the last range that begins at or below the first address with these upper bits.
+    fn index(&self, upper: u32) -> Option<u32>;
+    /// First address and class of a range.
+    fn range(&self, position: u32) -> Option<(Self::Address, u32)>;
+    /// Number of ranges.
+    fn count(&self) -> u32;
+
+    /// The same number, without its history: in the kernel, what keeps the verifier from following up every way through
+    /// the search.
+    #[inline(always)]
+    fn forget(&self, number: u32) -> u32 {
+        number
+    }
+}
+
+/// Position and class of the range that holds the address; `None` only for broken tables.
+#[inline(always)]
+pub fn locate<R: Ranges>(ranges: &R, address: R::Address) -> Option<(u32, u32)> {
+    let mut low = ranges.index(address.index())?;
+    let mut high = ranges.index(address.index().wrapping_add(1))?;
+    let (_, mut class) = ranges.range(low)?;
+    // Invariant: range `low` begins at or below the address; every range above `high` begins above it.
+    for _ in 0..MAX_STEPS {
+        if low >= high {
+            break;
+        }
+        let middle = low.wrapping_add(high.wrapping_sub(low).wrapping_add(1) >> 1);
+        let (start, middle_class) = ranges.range(middle)?;
+        if start.at_most(address) {
+            low = middle;
+            class = middle_class;
+        } else {
+            high = middle.wrapping_sub(1);
+        }
+        low = ranges.forget(low);
+        high = ranges.forget(high);
+    }
+    Some((ranges.forget(low), ranges.forget(class)))
+}
+
+/// Length of the shortest prefix that holds the address and lies within its range: the scope of RFC 7871.
+#[inline(always)]
+pub fn scope<R: Ranges>(ranges: &R, position: u32, address: R::Address) -> Option<u8> {
+    let (start, _) = ranges.range(position)?;
+    let below = start.before().map_or(0, |last| address.common_bits(last).wrapping_add(1));
+    let next = position.wrapping_add(1);
+    let above = if next < ranges.count() { address.common_bits(ranges.range(next)?.0).wrapping_add(1) } else { 0 };
+    Some(if below > above { below } else { above })
+}

@@ -1,0 +1,80 @@
+//! The documented example and the worked scenario are valid, and the example shows the whole language.
+
+use std::path::Path;
+
+use super::*;
+
+const EXAMPLE: &str = include_str!("../../../../etc/gtm.example.toml");
+
+#[test]
+fn the_example_is_valid() {
+    let loaded = load_text(EXAMPLE).unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(said(&loaded.warnings), [""; 0]);
+}
+
+/// Every key stands in a table of its own kind, or is written without doubt of the other kinds that have it.
+#[test]
+fn the_example_shows_every_key() {
+    let mut shown = Vec::new();
+    let mut table = String::new();
+    for line in EXAMPLE.lines().map(str::trim) {
+        if let Some(header) = line.strip_prefix('[') {
+            table = kind_of_table(header.trim_matches(['[', ']']));
+            shown.push(table.clone());
+        } else if let Some((key, _)) = line.split_once(" = ").filter(|_| !line.starts_with('#')) {
+            shown.push(format!("{table}.{key}"));
+        }
+    }
+    for (table, keys) in LANGUAGE {
+        for key in *keys {
+            let path = if table.is_empty() { (*key).to_owned() } else { format!("{table}.{key}") };
+            let listed = shown.iter().any(|shown| *shown == path || *shown == format!(".{path}"));
+            assert!(listed, "{path} is not in the example, only {shown:?}");
+        }
+    }
+}
+
+/// The table of the language that a header opens, the names that the file chooses left out.
+fn kind_of_table(header: &str) -> String {
+    let parts: Vec<_> = header.split('.').collect();
+    match parts.as_slice() {
+        ["pool", _, "address"] => "pool.address".to_owned(),
+        ["domain", "pool"] => "domain.pool".to_owned(),
+        [first, ..] => (*first).to_owned(),
+        [] => String::new(),
+    }
+}
+
+#[test]
+fn the_worked_scenario_is_what_the_design_says() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../etc/demo/gtm.toml");
+    let loaded = load(&path).unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(said(&loaded.warnings), [""; 0]);
+    let model = loaded.model;
+    let targets = |name: &str| -> Vec<String> {
+        let pool = model.pools.iter().find(|pool| pool.name == name).unwrap();
+        pool.addresses.iter().map(|address| address.target.to_string()).collect()
+    };
+    assert_eq!(targets("mainland"), ["223.5.0.1", "223.6.0.1"]);
+    assert_eq!(targets("hong-kong"), ["223.6.0.1", "223.7.0.1"]);
+    assert_eq!(targets("overseas"), ["223.7.0.1", "223.6.0.1"]);
+    assert_eq!(targets("mainland-v6"), ["2001:db8:5::1", "2001:db8:6::1"]);
+    assert_eq!(targets("hong-kong-v6"), ["2001:db8:6::1", "2001:db8:7::1"]);
+    assert_eq!(targets("overseas-v6"), ["2001:db8:7::1", "2001:db8:6::1"]);
+    assert_eq!(model.checks.len(), 6, "each site is probed once for each family");
+    for domain in &model.domains {
+        let uses: Vec<_> = domain
+            .pools
+            .iter()
+            .map(|used| {
+                let sources = used.sources.iter().map(|source| model.sources[source.0].name.as_str());
+                (used.ordinal, sources.collect::<Vec<_>>())
+            })
+            .collect();
+        let expect = [(1, vec!["mainland", "default"]), (2, vec!["hong-kong"]), (3, vec!["overseas"])];
+        assert_eq!((domain.policy, uses), (PoolPolicy::NearestSource, expect.to_vec()));
+    }
+    let www = "www.cloud-example.com".parse().unwrap();
+    let node = &model.zones[0].nodes[&www];
+    assert_eq!(*node[&gtm_common::wire::rtype::A].rdata[0], [203, 0, 113, 80]);
+}

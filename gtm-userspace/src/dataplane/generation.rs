@@ -1,0 +1,198 @@
+//! One generation: the loaded program with its maps.
+
+use std::collections::HashMap as Blocks;
+use std::collections::hash_map::{Entry, RandomState};
+use std::hash::BuildHasher;
+use std::net::{IpAddr, SocketAddr};
+
+use aya::maps::HashMap;
+use aya::programs::{TestRun, TestRunOptions, Xdp};
+use aya::{Ebpf, EbpfLoader};
+use gtm_common::abi::{self, BlockHead, Listen, NO_BLOCK, PageRef, Settings, map};
+use zerocopy::IntoBytes;
+
+use super::counters::{self, Counters};
+use super::mapped::MappedArray;
+use super::names::NameTable;
+use super::pages::{self, PageCursor};
+use super::{DataplaneError, error, sample};
+use crate::decision::{AnswerTable, Block};
+
+/// The object, built from the source of the same commit by the build script.
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/gtm-ebpf"));
+
+/// Pages of answer blocks beyond what the table needs when the generation is built: room for the blocks of later
+/// conditions, before another generation is needed.
+const SPARE_PAGES: u32 = 4;
+
+/// A loaded program and its maps.
+#[derive(Debug)]
+pub struct Generation {
+    object: Ebpf,
+    slots: MappedArray,
+    blocks: MappedArray,
+    cursor: PageCursor,
+    /// Where each distinct block is: slots share them.
+    placed: Blocks<Block, PageRef>,
+}
+
+impl Generation {
+    /// Creates the maps, fills them from the table, loads the program and tries it on sample queries.
+    pub fn load(listen: &[SocketAddr], table: &AnswerTable) -> Result<Self, DataplaneError> {
+        // Keys come from where the standard library takes the seeds of its hash maps.
+        let names = NameTable::new(&table.names, || RandomState::new().hash_one(0u8))?;
+        let settings = Settings {
+            hash_key: names.key,
+            bucket_mask: length("name buckets", names.buckets.len())? - 1,
+            ranges_v4: length("IPv4 ranges", table.location.ranges_v4.len())?,
+            ranges_v6: length("IPv6 ranges", table.location.ranges_v6.len())?,
+            reserved: 0,
+        };
+        let mut cursor = PageCursor::default();
+        for slot in &table.slots {
+            cursor.take(block_words(&slot.load()).len());
+        }
+        let mut loader = EbpfLoader::new();
+        let mut size = |map: &'static str, elements: u32| {
+            // A map has at least one element.
+            loader.map_max_entries(map, elements.max(1));
+        };
+        size(map::LISTEN, length("served addresses", listen.len())?);
+        size(map::NAME_BUCKETS, settings.bucket_mask + 1);
+        size(map::NAMES, names.pages);
+        size(map::INDEX_V4, length("IPv4 index", table.location.index_v4.len())?);
+        size(map::RANGES_V4, settings.ranges_v4);
+        size(map::INDEX_V6, length("IPv6 index", table.location.index_v6.len())?);
+        size(map::RANGES_V6, settings.ranges_v6);
+        size(map::VIEWS, length("views", table.views.len())?);
+        size(map::SLOTS, length("slots", table.slots.len())?);
+        size(map::BLOCKS, cursor.pages() + SPARE_PAGES);
+        loader.override_global(abi::SETTINGS_SYMBOL, settings.as_bytes(), true);
+        let mut object = loader.load(OBJECT).map_err(load_error)?;
+        MappedArray::new(&object, map::NAME_BUCKETS)?.write(0, &names.buckets)?;
+        let mut records = MappedArray::new(&object, map::NAMES)?;
+        for (reference, record) in &names.records {
+            records.write_bytes(pages::offset(*reference)?, record.as_bytes())?;
+        }
+        MappedArray::new(&object, map::INDEX_V4)?.write(0, &table.location.index_v4)?;
+        MappedArray::new(&object, map::RANGES_V4)?.write(0, &table.location.ranges_v4)?;
+        MappedArray::new(&object, map::INDEX_V6)?.write(0, &table.location.index_v6)?;
+        MappedArray::new(&object, map::RANGES_V6)?.write(0, &table.location.ranges_v6)?;
+        MappedArray::new(&object, map::VIEWS)?.write(0, &table.views)?;
+        write_listen(&mut object, listen)?;
+        let (slots, blocks) = (MappedArray::new(&object, map::SLOTS)?, MappedArray::new(&object, map::BLOCKS)?);
+        let mut generation =
+            Self { object, slots, blocks, cursor: PageCursor::default(), placed: Blocks::new() };
+        for slot in 0..length("slots", table.slots.len())? {
+            generation.store(table, slot)?;
+        }
+        generation.program()?.load().map_err(verify_error)?;
+        sample::check(&generation, listen, table)?;
+        Ok(generation)
+    }
+
+    /// Makes a slot answer what the table holds for it now: the block is written first, then the slot in one store.
+    pub fn store(&mut self, table: &AnswerTable, slot: u32) -> Result<(), DataplaneError> {
+        let position = usize::try_from(slot).unwrap_or(usize::MAX);
+        let block = table.slots.get(position).ok_or_else(|| DataplaneError::map(map::SLOTS, format!("no slot {slot}")))?;
+        let block = block.load_full();
+        let value = if block.count == 0 || block.alias.is_some() {
+            // NODATA has the zone's SOA, and an alias into our zones brings more records: the server has them.
+            NO_BLOCK
+        } else {
+            u64::from(self.place(&block)?.0)
+        };
+        self.slots.store_u64(position, value)
+    }
+
+    /// Where this block is; written now if it is new.
+    fn place(&mut self, block: &Block) -> Result<PageRef, DataplaneError> {
+        let vacant = match self.placed.entry(block.clone()) {
+            Entry::Occupied(placed) => return Ok(*placed.get()),
+            Entry::Vacant(vacant) => vacant,
+        };
+        let words = block_words(block);
+        let reference = self.cursor.take(words.len());
+        if usize::try_from(reference.page()).is_ok_and(|page| page >= self.blocks.len()) {
+            return Err(DataplaneError::BlocksFull);
+        }
+        self.blocks.write_bytes(pages::offset(reference)?, words.as_bytes())?;
+        Ok(*vacant.insert(reference))
+    }
+
+    /// The program of the object.
+    pub(super) fn program(&mut self) -> Result<&mut Xdp, DataplaneError> {
+        let program = self.object.program_mut(abi::PROGRAM).ok_or(DataplaneError::AbiMismatch)?;
+        program.try_into().map_err(DataplaneError::Verify)
+    }
+
+    /// Runs the program once on a frame, off any interface: its verdict and the frame it leaves.
+    pub fn run(&self, frame: &[u8]) -> Result<(u32, Vec<u8>), DataplaneError> {
+        let program = self.object.program(abi::PROGRAM).ok_or(DataplaneError::AbiMismatch)?;
+        let program: &Xdp = program.try_into().map_err(DataplaneError::Verify)?;
+        let mut out = vec![0; 4096];
+        let options = TestRunOptions { data_in: Some(frame), data_out: Some(&mut out), ..TestRunOptions::new() };
+        let result = program.test_run(options).map_err(DataplaneError::Verify)?;
+        out.truncate(usize::try_from(result.data_size_out).unwrap_or_default());
+        Ok((result.return_value, out))
+    }
+
+    /// What this generation has counted.
+    pub fn counters(&self) -> Result<Counters, DataplaneError> {
+        let map = self.object.map(map::PER_CPU).ok_or(DataplaneError::AbiMismatch)?;
+        counters::read(map)
+    }
+}
+
+/// A block as its page has it: head and records, padded to whole words.
+fn block_words(block: &Block) -> Vec<u64> {
+    let head = BlockHead { len: block.len, count: block.count, step: block.step, rotations: block.rotations() };
+    let bytes = head.as_bytes().iter().chain(&block.bytes).copied().collect::<Vec<u8>>();
+    let word = |chunk: &[u8]| {
+        let mut padded = [0; 8];
+        padded.iter_mut().zip(chunk).for_each(|(place, byte)| *place = *byte);
+        u64::from_ne_bytes(padded)
+    };
+    bytes.chunks(8).map(word).collect()
+}
+
+fn write_listen(object: &mut Ebpf, listen: &[SocketAddr]) -> Result<(), DataplaneError> {
+    let map = object.map_mut(map::LISTEN).ok_or(DataplaneError::AbiMismatch)?;
+    let failed = |error| DataplaneError::map(map::LISTEN, error);
+    let mut map = HashMap::<_, [u8; size_of::<Listen>()], u32>::try_from(map).map_err(failed)?;
+    for address in listen {
+        let key: [u8; size_of::<Listen>()] = zerocopy::transmute!(listen_key(*address));
+        map.insert(key, 0, 0).map_err(failed)?;
+    }
+    Ok(())
+}
+
+fn listen_key(listen: SocketAddr) -> Listen {
+    let (address_be, ip_version) = match listen.ip() {
+        IpAddr::V4(address) => {
+            let [a, b, c, d] = address.octets();
+            ([a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], 4)
+        }
+        IpAddr::V6(address) => (address.octets(), 6),
+    };
+    Listen { address_be, port_be: listen.port().to_be_bytes(), ip_version }
+}
+
+fn length(what: &'static str, length: usize) -> Result<u32, DataplaneError> {
+    u32::try_from(length).ok().ok_or(DataplaneError::TooLarge { what, limit: u64::from(u32::MAX) })
+}
+
+fn load_error(error: aya::EbpfError) -> DataplaneError {
+    match error::os_error(&error) {
+        Some(nix::libc::EPERM | nix::libc::EACCES) => DataplaneError::NoPrivilege,
+        _ if error::chain(&error).contains(abi::SETTINGS_SYMBOL) => DataplaneError::AbiMismatch,
+        _ => DataplaneError::Load(error),
+    }
+}
+
+fn verify_error(error: aya::programs::ProgramError) -> DataplaneError {
+    match error::os_error(&error) {
+        Some(nix::libc::EPERM) => DataplaneError::NoPrivilege,
+        _ => DataplaneError::Verify(error),
+    }
+}

@@ -1,0 +1,60 @@
+//! Records and blocks of any length in pages of one size: nothing straddles a page's end.
+
+use gtm_common::abi::{PAGE_SLACK_WORDS, PAGE_WORDS, PageRef};
+
+use super::DataplaneError;
+
+/// Words of one page, slack included.
+pub(super) const STRIDE_WORDS: usize = (PAGE_WORDS + PAGE_SLACK_WORDS) as usize;
+
+/// Hands out room from the front of page after page.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct PageCursor {
+    page: u32,
+    word: u32,
+}
+
+impl PageCursor {
+    /// Room for this many words; they begin in a page's first [`PAGE_WORDS`] and may end in its slack.
+    pub(super) fn take(&mut self, words: usize) -> PageRef {
+        if self.word >= PAGE_WORDS {
+            self.page += 1;
+            self.word = 0;
+        }
+        let taken = PageRef::new(self.page, self.word);
+        self.word = self.word.saturating_add(u32::try_from(words).unwrap_or(u32::MAX));
+        taken
+    }
+
+    /// Number of pages in use.
+    pub(super) fn pages(self) -> u32 {
+        self.page + 1
+    }
+}
+
+/// Offset in bytes of what a reference stands for.
+pub(super) fn offset(reference: PageRef) -> Result<usize, DataplaneError> {
+    let too_large = DataplaneError::TooLarge { what: "pages", limit: u64::from(u32::MAX) };
+    match (usize::try_from(reference.page()), usize::try_from(reference.word())) {
+        (Ok(page), Ok(word)) => Ok((page * STRIDE_WORDS + word) * size_of::<u64>()),
+        _ => Err(too_large),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_begins_in_a_page_ends_in_it() {
+        let mut cursor = PageCursor::default();
+        let mut end = 0;
+        for words in (1..=usize::try_from(PAGE_SLACK_WORDS).unwrap()).cycle().take(5_000) {
+            let start = offset(cursor.take(words)).unwrap() / 8;
+            assert!(start >= end, "{start} overlaps what ends at {end}");
+            end = start + words;
+            assert_eq!(start / STRIDE_WORDS, (end - 1) / STRIDE_WORDS);
+        }
+        assert!(cursor.pages() > 1);
+    }
+}

@@ -1,0 +1,75 @@
+//! From state to answer: which targets a route answers under given conditions.
+
+use serde::Serialize;
+
+use super::conditions::Conditions;
+use super::route::Route;
+use crate::config::Model;
+use crate::config::model::{AccessDomain, DEFAULT_SOURCE, Pool, PoolUse, Target};
+
+/// What is answered, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    /// The targets of one answer; several rotate from answer to answer. None means NODATA.
+    pub targets: Vec<Target>,
+    /// How they were found.
+    pub reason: Reason,
+}
+
+/// How an answer was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// The first available pool of the route, by its position in the access domain.
+    Pool(usize),
+    /// Every pool of the access domain is down: the addresses of this one, whatever their health.
+    AllDown(usize),
+    /// Every pool is down, and none has an address that may be answered.
+    AllDownEmpty,
+    /// Some pool is up, but none that this client may use.
+    NoPoolForClient,
+}
+
+/// Chooses the answer of a route.
+///
+/// | pool available on the route | any pool available | answer                       |
+/// |-----------------------------|--------------------|------------------------------|
+/// | yes                         | yes                | the first one's first address |
+/// | no                          | yes                | NODATA                       |
+/// | no                          | no                 | the all-down action          |
+pub fn choose(model: &Model, domain: &AccessDomain, route: &Route, conditions: &Conditions) -> Choice {
+    let available = |used: &PoolUse| conditions.pool(model.pool(used.pool)).is_available();
+    let stops = route.stops.iter().filter_map(|(position, _)| Some((*position, domain.pools.get(*position)?)));
+    for (position, used) in stops {
+        if available(used) {
+            return Choice { targets: first_available(model.pool(used.pool), conditions), reason: Reason::Pool(position) };
+        }
+    }
+    if domain.pools.iter().any(available) {
+        return Choice { targets: Vec::new(), reason: Reason::NoPoolForClient };
+    }
+    all_down(model, domain, conditions)
+}
+
+/// Policy `ordinal` inside a pool, preemptive: the available address with the smallest ordinal.
+fn first_available(pool: &Pool, conditions: &Conditions) -> Vec<Target> {
+    let first = pool.addresses.iter().find(|address| conditions.address(address).is_available());
+    first.map(|address| address.target.clone()).into_iter().collect()
+}
+
+/// All-down action `default-pool`: every address of the non-empty `default` pool with the smallest ordinal; without
+/// one, of the non-empty pool with the smallest ordinal. A pool is empty when none of its addresses may be answered.
+fn all_down(model: &Model, domain: &AccessDomain, conditions: &Conditions) -> Choice {
+    let last_resort = |used: &PoolUse| {
+        let addresses = model.pool(used.pool).addresses.iter();
+        let allowed = addresses.filter(|address| conditions.address(address).is_last_resort());
+        allowed.map(|address| address.target.clone()).collect::<Vec<_>>()
+    };
+    let is_default = |used: &PoolUse| used.sources.contains(&DEFAULT_SOURCE);
+    let filled = || domain.pools.iter().enumerate().map(|(position, used)| (position, used, last_resort(used)));
+    let by_default = filled().find(|(_, used, targets)| is_default(used) && !targets.is_empty());
+    match by_default.or_else(|| filled().find(|(_, _, targets)| !targets.is_empty())) {
+        Some((position, _, targets)) => Choice { targets, reason: Reason::AllDown(position) },
+        None => Choice { targets: Vec::new(), reason: Reason::AllDownEmpty },
+    }
+}

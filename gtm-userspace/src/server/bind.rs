@@ -1,0 +1,208 @@
+//! Opens the sockets of one served address, and explains it when that fails.
+
+use std::fs;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::sys::socket::sockopt::{Ipv6V6Only, ReuseAddr};
+use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, setsockopt, socket};
+use tokio::net::{TcpListener, UdpSocket};
+
+use super::Transport;
+
+/// Why an address cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Another socket has the address and port.
+    #[error("{transport} {address} is already taken by {holder}; stop it, or change `listen`")]
+    Taken {
+        /// The address that was wanted.
+        address: SocketAddr,
+        /// Over which it was wanted.
+        transport: Transport,
+        /// The process that has it, or `another process` when that cannot be told.
+        holder: String,
+    },
+    /// No interface has the address.
+    #[error("{address} is not an address of this host; add it to an interface, or change `listen`")]
+    NotLocal {
+        /// The address that was wanted.
+        address: SocketAddr,
+    },
+    /// The port is below 1024 and the process may not take it.
+    #[error("no privilege to listen on {transport} {address}; run as root or with CAP_NET_BIND_SERVICE")]
+    NoPrivilege {
+        /// The address that was wanted.
+        address: SocketAddr,
+        /// Over which it was wanted.
+        transport: Transport,
+    },
+    /// Anything else.
+    #[error("cannot listen on {transport} {address}: {source}")]
+    Os {
+        /// The address that was wanted.
+        address: SocketAddr,
+        /// Over which it was wanted.
+        transport: Transport,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// The sockets of one served address.
+pub(super) struct Sockets {
+    /// The address, with the port that was taken.
+    pub(super) address: SocketAddr,
+    pub(super) udp: UdpSocket,
+    pub(super) tcp: TcpListener,
+}
+
+/// Binds the address for UDP and TCP.
+pub(super) fn bind(address: SocketAddr) -> Result<Sockets, BindError> {
+    let udp = bind_udp(address).map_err(|source| explain(address, Transport::Udp, source))?;
+    // A port that was left open is now taken; TCP gets the same.
+    let address = udp.local_addr().map_err(|source| explain(address, Transport::Udp, source))?;
+    let tcp = bind_tcp(address).map_err(|source| explain(address, Transport::Tcp, source))?;
+    Ok(Sockets { address, udp, tcp })
+}
+
+fn bind_udp(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = open(address, SockType::Datagram)?;
+    nix::sys::socket::bind(socket.as_raw_fd(), &SockaddrStorage::from(address))?;
+    UdpSocket::from_std(socket.into())
+}
+
+fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = open(address, SockType::Stream)?;
+    // Connections of an earlier run that are still closing do not hold the port. UDP has none, and there the option
+    // would let two servers share the port.
+    setsockopt(&socket, ReuseAddr, &true)?;
+    nix::sys::socket::bind(socket.as_raw_fd(), &SockaddrStorage::from(address))?;
+    nix::sys::socket::listen(&socket, Backlog::MAXCONN)?;
+    TcpListener::from_std(socket.into())
+}
+
+fn open(address: SocketAddr, kind: SockType) -> io::Result<OwnedFd> {
+    let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+    let socket = socket(family, kind, SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC, None)?;
+    if address.is_ipv6() {
+        setsockopt(&socket, Ipv6V6Only, &true)?;
+    }
+    Ok(socket)
+}
+
+fn explain(address: SocketAddr, transport: Transport, source: io::Error) -> BindError {
+    match source.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::EADDRINUSE) => {
+            let holder = find_holder(address, transport).unwrap_or_else(|| "another process".into());
+            BindError::Taken { address, transport, holder }
+        }
+        Some(Errno::EADDRNOTAVAIL) => BindError::NotLocal { address },
+        Some(Errno::EACCES) => BindError::NoPrivilege { address, transport },
+        _ => BindError::Os { address, transport, source },
+    }
+}
+
+/// The process that listens on the address, as far as this one may look.
+fn find_holder(address: SocketAddr, transport: Transport) -> Option<String> {
+    let tables = match transport {
+        Transport::Udp => ["udp", "udp6"],
+        Transport::Tcp => ["tcp", "tcp6"],
+    };
+    // A socket of the other family may hold the address through a wildcard.
+    let inode = tables.into_iter().find_map(|table| {
+        let table = fs::read_to_string(format!("/proc/thread-self/net/{table}")).ok()?;
+        table.lines().find_map(|line| socket_inode(line, address)).map(str::to_owned)
+    })?;
+    let link = format!("socket:[{inode}]");
+    let processes = fs::read_dir("/proc").ok()?.filter_map(Result::ok).map(|entry| entry.path());
+    // `/proc/self` and the like are the same processes once more.
+    let is_number = |path: &Path| {
+        path.file_name().is_some_and(|name| name.as_encoded_bytes().iter().all(u8::is_ascii_digit))
+    };
+    let process = processes.into_iter().find(|process| is_number(process) && has_open(process, &link))?;
+    let name = fs::read_to_string(process.join("comm")).ok()?;
+    Some(format!("{} (process {})", name.trim_end(), process.file_name()?.display()))
+}
+
+/// The inode of the socket in this line of a socket table, if it stands in the way of listening on the address
+/// (proc(5), `/proc/net/tcp`).
+fn socket_inode(line: &str, wanted: SocketAddr) -> Option<&str> {
+    let mut fields = line.split_whitespace().skip(1);
+    let (address, port) = fields.next()?.split_once(':')?;
+    let port = u16::from_str_radix(port, 16).ok()?;
+    let peer = fields.next()?;
+    let is_connected = !peer.ends_with(":0000");
+    let address = parse_address(address)?;
+    let overlaps = address == wanted.ip() || address.is_unspecified() || wanted.ip().is_unspecified();
+    (port == wanted.port() && overlaps && !is_connected).then(|| fields.nth(6)).flatten()
+}
+
+/// An address as the socket tables write it: 32-bit words in the byte order of the machine.
+fn parse_address(text: &str) -> Option<IpAddr> {
+    let word = |at: usize| {
+        let digits = text.get(at..at + 8)?;
+        u32::from_str_radix(digits, 16).ok().map(u32::to_ne_bytes)
+    };
+    match text.len() {
+        8 => word(0).map(|octets| Ipv4Addr::from_octets(octets).into()),
+        32 => {
+            let octets = [word(0)?, word(8)?, word(16)?, word(24)?].concat();
+            <[u8; 16]>::try_from(octets).ok().map(|octets| Ipv6Addr::from_octets(octets).into())
+        }
+        _ => None,
+    }
+}
+
+/// True when the process has this link among its open files.
+fn has_open(process: &Path, link: &str) -> bool {
+    let files = fs::read_dir(process.join("fd")).into_iter().flatten().filter_map(Result::ok);
+    files.into_iter().any(|file| fs::read_link(file.path()).is_ok_and(|target| target.as_os_str() == link))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(line: &str, wanted: &str, expect: Option<&str>) {
+        assert_eq!(socket_inode(line, wanted.parse().unwrap()), expect);
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn lines_of_the_socket_tables() {
+        let udp =
+            "  25: 0100007F:0035 00000000:0000 07 00000000:00000000 00:00000000 00000000   0    0 4711 2 0 0";
+        check(udp, "127.0.0.1:53", Some("4711"));
+        check(udp, "127.0.0.1:54", None);
+        check(udp, "127.0.0.2:53", None);
+        check(udp, "0.0.0.0:53", Some("4711"));
+        let any =
+            "  25: 00000000:0035 00000000:0000 0A 00000000:00000000 00:00000000 00000000   0    0 4712 2 0 0";
+        check(any, "127.0.0.2:53", Some("4712"));
+        let connected =
+            "  25: 0100007F:0035 0100007F:9C40 01 00000000:00000000 00:00000000 00000000   0    0 4713 2 0 0";
+        check(connected, "127.0.0.1:53", None);
+        let v6 = " 1: 00000000000000000000000001000000:0035 00000000000000000000000000000000:0000 0A 0:0 0:0 0 0 0 4714 1";
+        check(v6, "[::1]:53", Some("4714"));
+        check(v6, "[::2]:53", None);
+        check(
+            "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt",
+            "[::1]:53",
+            None,
+        );
+        check("", "[::1]:53", None);
+    }
+
+    #[test]
+    fn lacking_privilege_is_said() {
+        let address = "192.0.2.1:53".parse().unwrap();
+        let error = explain(address, Transport::Udp, Errno::EACCES.into());
+        let expect = "no privilege to listen on UDP 192.0.2.1:53; run as root or with CAP_NET_BIND_SERVICE";
+        assert_eq!(error.to_string(), expect);
+    }
+}

@@ -1,0 +1,93 @@
+//! The running server: its sockets, its tasks, and the tables that they share and that a reload replaces.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::task::JoinSet;
+
+use super::tcp::Slots;
+use super::{BindError, Counters, Tables, bind, tcp, udp};
+
+/// Serves its addresses over UDP and TCP until it is shut down or dropped.
+#[derive(Debug)]
+pub struct Server {
+    shared: Arc<Shared>,
+    addresses: Vec<SocketAddr>,
+    tasks: JoinSet<()>,
+}
+
+/// How much TCP clients may hold, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Connections in all.
+    pub connections: usize,
+    /// Connections of one client address.
+    pub connections_per_client: usize,
+    /// A connection without a query is closed after this time.
+    pub idle: Duration,
+    /// A message that takes longer than this to arrive or to be taken ends its connection.
+    pub transfer: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 1000,
+            connections_per_client: 50,
+            idle: Duration::from_secs(10),
+            transfer: Duration::from_secs(5),
+        }
+    }
+}
+
+/// What all tasks of a server share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) tables: ArcSwap<Tables>,
+    pub(super) counters: Counters,
+}
+
+impl Server {
+    /// Binds every address for UDP and TCP and starts to answer; all of them or none. Port 0 takes any
+    /// free port of UDP, and the same of TCP. Must be called inside a tokio runtime.
+    pub fn bind(listen: &[SocketAddr], tables: Tables, limits: Limits) -> Result<Self, BindError> {
+        let shared =
+            Arc::new(Shared { tables: ArcSwap::from_pointee(tables), counters: Counters::default() });
+        let slots = Arc::new(Slots::new(limits));
+        let all = listen.iter().map(|&address| bind::bind(address)).collect::<Result<Vec<_>, _>>()?;
+        let mut tasks = JoinSet::new();
+        let mut addresses = Vec::new();
+        for sockets in all {
+            addresses.push(sockets.address);
+            tasks.spawn(udp::serve(sockets.udp, Arc::clone(&shared)));
+            tasks.spawn(tcp::serve(sockets.tcp, Arc::clone(&shared), Arc::clone(&slots)));
+            tracing::info!(address = %sockets.address, "listening");
+        }
+        Ok(Self { shared, addresses, tasks })
+    }
+
+    /// The addresses and ports that are served, in the order they were given.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Replaces the tables: each query is answered from the old ones or from the new ones.
+    pub fn publish(&self, tables: Tables) {
+        self.shared.tables.store(Arc::new(tables));
+    }
+
+    /// What was answered so far.
+    pub fn counters(&self) -> &Counters {
+        &self.shared.counters
+    }
+
+    /// Ends all tasks and connections and closes the sockets.
+    pub async fn shutdown(mut self) {
+        self.tasks.shutdown().await;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,281 @@
+//! Writes an answer as bytes: header, question as received, records, OPT record; and leaves out what does not fit. It
+//! knows nothing of zones: what goes into an answer is decided before.
+
+use std::sync::Arc;
+
+use gtm_common::query::{Edns, Header, Question};
+use gtm_common::wire::edns::OPT_LEN;
+use gtm_common::wire::{HEADER_LEN, MAX_UDP_PAYLOAD, MIN_UDP_PAYLOAD, class, edns, flags, rcode, rtype};
+
+use super::respond::{Response, Transport};
+use crate::decision::answer::Block;
+use crate::name::Name;
+use crate::zone::RecordSet;
+
+/// Compression pointers reach no further than this (RFC 1035 section 4.1.4).
+const MAX_POINTER: u16 = 0x3fff;
+/// The upper bits that make a length a compression pointer.
+const POINTER: u16 = 0xc000;
+/// The owner of every record of a block: a pointer to the QNAME, two bytes.
+const BLOCK_OWNER_LEN: usize = 2;
+/// Type, class, TTL and RDLENGTH of a record.
+const RECORD_FIXED_LEN: usize = 10;
+/// A client subnet option without its address: code, length, family, source and scope.
+const ECS_LEN: usize = 8;
+/// The bits of a response code that stand in the header; the others go into the OPT record.
+const HEADER_RCODE: u16 = 0x000f;
+
+/// What an answer says.
+#[derive(Debug, Default)]
+pub(super) struct Content<'t> {
+    pub(super) rcode: u16,
+    pub(super) authoritative: bool,
+    /// ECS scope of the answer; 0 when it does not depend on the client.
+    pub(super) scope: u8,
+    pub(super) answer: Vec<Records<'t>>,
+    pub(super) authority: Vec<Records<'t>>,
+    /// Additional records without which the answer is of no use.
+    pub(super) glue: Vec<Records<'t>>,
+    /// Additional records that are left out where they do not fit.
+    pub(super) optional: Vec<Records<'t>>,
+}
+
+/// Records of one owner name.
+#[derive(Debug)]
+pub(super) enum Records<'t> {
+    /// A record set of a zone.
+    Set { owner: Name, rtype: u16, ttl: u32, set: &'t RecordSet },
+    /// A steered answer.
+    Block { owner: Name, block: Arc<Block>, turn: u32 },
+    /// A CNAME record that stands in no file.
+    Alias { owner: Name, ttl: u32, target: Name },
+}
+
+impl Content<'_> {
+    /// An answer that has nothing but a response code.
+    pub(super) fn error(rcode: u16) -> Self {
+        Self { rcode, ..Self::default() }
+    }
+}
+
+impl<'t> Records<'t> {
+    /// A record set with the TTL of its file.
+    pub(super) fn set(owner: Name, rtype: u16, set: &'t RecordSet) -> Self {
+        Self::Set { owner, rtype, ttl: set.ttl, set }
+    }
+}
+
+/// Writes the answer, in no more bytes than the transport and the client take.
+///
+/// What does not fit: first the optional records go, then every record goes and TC is set. A stream has no larger
+/// transport to turn to, so there the answer becomes SERVFAIL.
+pub(super) fn encode(
+    header: Header,
+    question: Option<Question<'_>>,
+    edns: Option<Edns<'_>>,
+    content: &Content<'_>,
+    transport: Transport,
+) -> Response {
+    let opt_len = edns.map_or(0, |edns| OPT_LEN + edns.ecs.map_or(0, |ecs| ECS_LEN + ecs.address.len()));
+    let room = limit(edns, transport).saturating_sub(opt_len);
+    let mut writer = Writer::new(header.id, question);
+    let empty = writer.bytes.len();
+
+    let mut answers = writer.section(&content.answer);
+    let mut authorities = writer.section(&content.authority);
+    let mut additionals = writer.section(&content.glue);
+    let mut response_code = content.rcode;
+    let mut truncated = 0;
+    if writer.bytes.len() > room {
+        writer.bytes.truncate(empty);
+        (answers, authorities, additionals) = (0, 0, 0);
+        match transport {
+            Transport::Udp => truncated = flags::TC,
+            Transport::Tcp => response_code = rcode::SERVFAIL,
+        }
+    } else {
+        for records in &content.optional {
+            let before = writer.bytes.len();
+            let added = writer.records(records);
+            if writer.bytes.len() > room {
+                writer.bytes.truncate(before);
+                break;
+            }
+            additionals += added;
+        }
+    }
+    if let Some(edns) = edns {
+        writer.opt(edns, response_code, content.scope);
+        additionals += 1;
+    }
+
+    let authoritative = if content.authoritative { flags::AA } else { 0 };
+    let copied = header.flags & (flags::OPCODE | flags::RD);
+    let flags = flags::QR | copied | authoritative | truncated | (response_code & HEADER_RCODE);
+    let counts = [usize::from(question.is_some()), answers, authorities, additionals];
+    Response { bytes: writer.finish(flags, counts), rcode: response_code }
+}
+
+/// The most bytes that an answer has.
+fn limit(edns: Option<Edns<'_>>, transport: Transport) -> usize {
+    usize::from(match transport {
+        Transport::Tcp => u16::MAX,
+        Transport::Udp => edns.map_or(MIN_UDP_PAYLOAD, |edns| edns.payload_size.min(MAX_UDP_PAYLOAD)),
+    })
+}
+
+/// A message in the making.
+struct Writer {
+    bytes: Vec<u8>,
+    /// Names that were written in full, and where: what later owners point at. After a cut they may point at nothing, so
+    /// no record follows a cut.
+    anchors: Vec<(u16, Name)>,
+}
+
+impl Writer {
+    /// The header with its flags and counts still zero, and the question.
+    fn new(id: u16, question: Option<Question<'_>>) -> Self {
+        let mut bytes = Vec::with_capacity(usize::from(MAX_UDP_PAYLOAD));
+        bytes.extend(id.to_be_bytes());
+        bytes.resize(HEADER_LEN, 0);
+        let mut writer = Self { bytes, anchors: Vec::new() };
+        if let Some(question) = question {
+            writer.anchored(question.qname);
+            writer.bytes.extend(question.bytes);
+        }
+        writer
+    }
+
+    fn finish(mut self, flags: u16, counts: [usize; 4]) -> Vec<u8> {
+        // More records than a count can tell never fit into a message.
+        let counts = counts.map(|count| u16::try_from(count).unwrap_or(u16::MAX));
+        let fields = std::iter::once(flags).chain(counts).flat_map(u16::to_be_bytes);
+        // The id stays as it is.
+        for (place, byte) in self.bytes.iter_mut().skip(2).zip(fields) {
+            *place = byte;
+        }
+        self.bytes
+    }
+
+    /// Writes a section and says how many records it has.
+    fn section(&mut self, section: &[Records<'_>]) -> usize {
+        section.iter().map(|records| self.records(records)).sum()
+    }
+
+    /// Writes the records and says how many they are.
+    fn records(&mut self, records: &Records<'_>) -> usize {
+        let mut count = 0;
+        match records {
+            Records::Set { owner, rtype, ttl, set } => {
+                for rdata in &set.rdata {
+                    self.record(owner, *rtype, *ttl, rdata);
+                    count += 1;
+                }
+            }
+            Records::Alias { owner, ttl, target } => {
+                self.record(owner, rtype::CNAME, *ttl, target.as_wire());
+                count += 1;
+            }
+            Records::Block { owner, block, turn } => {
+                for record in BlockRecords(block.rotation(*turn)) {
+                    self.owner(owner);
+                    self.bytes.extend(record.fixed);
+                    self.rdata(record.rtype, record.rdata);
+                    count += 1;
+                }
+            }
+        }
+        count
+    }
+
+    fn record(&mut self, owner: &Name, rtype: u16, ttl: u32, rdata: &[u8]) {
+        self.owner(owner);
+        self.bytes.extend(rtype.to_be_bytes());
+        self.bytes.extend(class::IN.to_be_bytes());
+        self.bytes.extend(ttl.to_be_bytes());
+        // Every RDATA comes out of a 16-bit length: a zone file's is checked when it is loaded.
+        self.bytes.extend(u16::try_from(rdata.len()).unwrap_or(u16::MAX).to_be_bytes());
+        self.rdata(rtype, rdata);
+    }
+
+    /// Writes RDATA. Names in it are never compressed, but later owners may point at them.
+    fn rdata(&mut self, rtype: u16, rdata: &[u8]) {
+        if matches!(rtype, rtype::CNAME | rtype::NS) {
+            self.anchored(rdata);
+        }
+        self.bytes.extend(rdata);
+    }
+
+    /// Writes an owner name: a pointer if it was written before, also as the end of a longer name.
+    fn owner(&mut self, owner: &Name) {
+        let pointer = self.anchors.iter().find_map(|(offset, name)| {
+            let skipped = name.as_wire().len().checked_sub(owner.as_wire().len())?;
+            let is_end = name.ancestors().any(|ancestor| ancestor == owner.as_wire());
+            let target = offset.checked_add(u16::try_from(skipped).ok()?)?;
+            (is_end && target <= MAX_POINTER).then_some(POINTER | target)
+        });
+        if let Some(pointer) = pointer {
+            self.bytes.extend(pointer.to_be_bytes());
+        } else {
+            self.anchored(owner.as_wire());
+            self.bytes.extend(owner.as_wire());
+        }
+    }
+
+    /// Remembers that this name is written next.
+    fn anchored(&mut self, wire: &[u8]) {
+        if let Ok(offset) = u16::try_from(self.bytes.len())
+            && let Ok(name) = Name::from_wire(wire)
+        {
+            self.anchors.push((offset, name));
+        }
+    }
+
+    /// Writes the OPT record (RFC 6891 section 6.1.2, RFC 7871 section 7.2.1).
+    fn opt(&mut self, query: Edns<'_>, rcode: u16, scope: u8) {
+        let dnssec_ok = if query.dnssec_ok { edns::DO } else { 0 };
+        let [_, extended_rcode] = (rcode >> HEADER_RCODE.count_ones()).to_be_bytes();
+        self.bytes.push(0);
+        self.bytes.extend(rtype::OPT.to_be_bytes());
+        self.bytes.extend(MAX_UDP_PAYLOAD.to_be_bytes());
+        self.bytes.extend([extended_rcode, edns::VERSION]);
+        self.bytes.extend(dnssec_ok.to_be_bytes());
+        let Some(ecs) = query.ecs else {
+            self.bytes.extend([0, 0]);
+            return;
+        };
+        // An address has at most 16 bytes.
+        let address_len = u16::try_from(ecs.address.len()).unwrap_or_default();
+        self.bytes.extend((address_len + 8).to_be_bytes());
+        self.bytes.extend(edns::ECS.to_be_bytes());
+        self.bytes.extend((address_len + 4).to_be_bytes());
+        self.bytes.extend(ecs.family.to_be_bytes());
+        self.bytes.extend([ecs.source, scope]);
+        self.bytes.extend(ecs.address);
+    }
+}
+
+/// The records of one rotation of a block.
+struct BlockRecords<'b>(&'b [u8]);
+
+/// A record of a block.
+struct BlockRecord<'b> {
+    /// Type, class, TTL and RDLENGTH as bytes.
+    fixed: &'b [u8],
+    rtype: u16,
+    rdata: &'b [u8],
+}
+
+impl<'b> Iterator for BlockRecords<'b> {
+    type Item = BlockRecord<'b>;
+
+    fn next(&mut self) -> Option<BlockRecord<'b>> {
+        let (_owner, rest) = self.0.split_at_checked(BLOCK_OWNER_LEN)?;
+        let (fixed, rest) = rest.split_at_checked(RECORD_FIXED_LEN)?;
+        let rtype = fixed.first_chunk().map(|bytes| u16::from_be_bytes(*bytes))?;
+        let length = fixed.last_chunk().map(|bytes| u16::from_be_bytes(*bytes))?;
+        let (rdata, rest) = rest.split_at_checked(usize::from(length))?;
+        self.0 = rest;
+        Some(BlockRecord { fixed, rtype, rdata })
+    }
+}

@@ -1,0 +1,209 @@
+//! From the bytes of a query to the bytes of its answer: a function of the message, the client and the tables. It does
+//! no input or output and keeps nothing but the turns of the rotation.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use gtm_common::query::{Ecs, ParseError, Query};
+use gtm_common::wire::{MAX_NAME, class, rcode, rtype};
+
+use super::Tables;
+use super::message::{Content, Records, encode};
+use crate::decision::table::Steered;
+use crate::name::Name;
+use crate::zone::lookup::{DNAME, Found};
+use crate::zone::{RecordSet, Zone};
+
+/// How many aliases one answer follows, the first included.
+const MAX_ALIASES: usize = 16;
+/// Response code of a DNAME whose target would be too long (RFC 6672 section 2.2).
+const YXDOMAIN: u16 = 6;
+
+/// What a query came over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// One datagram: the answer has at most 1232 bytes, and no more than the client can take.
+    Udp,
+    /// A stream: the answer has at most 65,535 bytes.
+    Tcp,
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Udp => "UDP",
+            Self::Tcp => "TCP",
+        })
+    }
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    /// The whole message.
+    pub bytes: Vec<u8>,
+    /// Its response code, extended bits included.
+    pub rcode: u16,
+}
+
+/// The answer to a message; `None` when it gets none.
+pub fn respond(message: &[u8], client: IpAddr, transport: Transport, tables: &Tables) -> Option<Response> {
+    match Query::parse(message) {
+        Err(ParseError::Drop) => None,
+        Err(ParseError::Reject(reject)) => {
+            let content = Content::error(reject.rcode);
+            Some(encode(reject.header, reject.question, reject.edns, &content, transport))
+        }
+        Ok(query) => {
+            let ecs_client = query.edns.and_then(|edns| edns.ecs).as_ref().and_then(Ecs::client);
+            let mut content = answer(&query, ecs_client.unwrap_or(client), tables);
+            if ecs_client.is_none() {
+                content.scope = 0;
+            }
+            Some(encode(query.header, Some(query.question), query.edns, &content, transport))
+        }
+    }
+}
+
+/// What the tables answer to a well-formed query.
+fn answer<'t>(query: &Query<'_>, client: IpAddr, tables: &'t Tables) -> Content<'t> {
+    let question = query.question;
+    let Ok(qname) = Name::from_wire(question.qname) else {
+        return Content::error(rcode::FORMERR);
+    };
+    // Class ANY is refused as well: RFC 8482 is about types, and nobody but a scanner asks for it.
+    if question.qclass != class::IN || matches!(question.qtype, rtype::AXFR | rtype::IXFR) {
+        return Content::error(rcode::REFUSED);
+    }
+    let mut content = Content::default();
+    let mut name = qname;
+    let mut followed = Vec::new();
+    while let Some(zone) = tables.zones.find(&name, question.qtype) {
+        content.authoritative = true;
+        let next = match steer(tables, &name, question.qtype, client) {
+            Some((rtype, steered)) => {
+                content.add_steered(zone, &name, question.qtype, rtype, steered, tables)
+            }
+            None => content.add_static(zone, &name, question.qtype, followed.is_empty()),
+        };
+        followed.push(name);
+        match next {
+            Some(target) if followed.len() < MAX_ALIASES && !followed.contains(&target) => name = target,
+            _ => return content,
+        }
+    }
+    if followed.is_empty() { Content::error(rcode::REFUSED) } else { content }
+}
+
+/// The steered answer, and the type under which its turns are counted. Type ANY gets one record set (RFC 8482), a
+/// steered one first.
+fn steer(tables: &Tables, name: &Name, qtype: u16, client: IpAddr) -> Option<(u16, Steered)> {
+    let candidates: &[u16] =
+        if qtype == rtype::ANY { &[rtype::ANY, rtype::A, rtype::AAAA] } else { &[qtype] };
+    candidates.iter().find_map(|&candidate| Some((candidate, tables.steering.find(name, candidate, client)?)))
+}
+
+impl<'t> Content<'t> {
+    /// Adds a steered answer and says which alias is to be followed.
+    fn add_steered(
+        &mut self,
+        zone: &'t Zone,
+        name: &Name,
+        qtype: u16,
+        turn_type: u16,
+        steered: Steered,
+        tables: &Tables,
+    ) -> Option<Name> {
+        let Steered { block, scope } = steered;
+        self.scope = self.scope.max(scope);
+        if block.count == 0 {
+            self.add_soa(zone);
+            return None;
+        }
+        let turn = if block.step == 0 { 0 } else { tables.turns.next(name, turn_type) };
+        let target = block.alias.clone().filter(|_| follows(qtype));
+        self.answer.push(Records::Block { owner: name.clone(), block, turn });
+        target
+    }
+
+    /// Adds what the zone says and tells which alias is to be followed.
+    fn add_static(&mut self, zone: &'t Zone, name: &Name, qtype: u16, is_first: bool) -> Option<Name> {
+        match zone.find(name, qtype) {
+            Found::Records { rtype, set } => {
+                self.answer.push(Records::set(name.clone(), rtype, set));
+                None
+            }
+            Found::Alias(set) => {
+                self.answer.push(Records::set(name.clone(), rtype::CNAME, set));
+                target(set).filter(|_| follows(qtype))
+            }
+            Found::Renamed { owner, set } => self.add_renamed(name, owner, set, qtype),
+            Found::Referral { cut, servers } => {
+                if is_first {
+                    self.authoritative = false;
+                }
+                self.add_referral(zone, cut, servers);
+                None
+            }
+            Found::NoData => {
+                self.add_soa(zone);
+                None
+            }
+            Found::NxDomain => {
+                // The code speaks of the last name of a chain of aliases (RFC 6604 section 3).
+                self.rcode = rcode::NXDOMAIN;
+                self.add_soa(zone);
+                None
+            }
+        }
+    }
+
+    /// Adds a DNAME record and the CNAME record that it means for this name (RFC 6672 section 3.1).
+    fn add_renamed(&mut self, name: &Name, owner: Name, set: &'t RecordSet, qtype: u16) -> Option<Name> {
+        let kept = name.as_wire().len().checked_sub(owner.as_wire().len());
+        let prefix = kept.and_then(|kept| name.as_wire().get(..kept)).unwrap_or_default();
+        let renamed = [prefix, set.rdata.first()?].concat();
+        self.answer.push(Records::set(owner, DNAME, set));
+        if renamed.len() > MAX_NAME {
+            self.rcode = YXDOMAIN;
+            return None;
+        }
+        let renamed = Name::from_wire(&renamed).ok()?;
+        self.answer.push(Records::Alias { owner: name.clone(), ttl: set.ttl, target: renamed.clone() });
+        Some(renamed).filter(|_| follows(qtype))
+    }
+
+    /// Adds the servers of a delegated zone, and their addresses as far as this zone knows them.
+    fn add_referral(&mut self, zone: &'t Zone, cut: Name, servers: &'t RecordSet) {
+        for server in servers.rdata.iter().filter_map(|rdata| Name::from_wire(rdata).ok()) {
+            for rtype in [rtype::A, rtype::AAAA] {
+                if let Some(set) = zone.records(&server, rtype) {
+                    let glue = Records::set(server.clone(), rtype, set);
+                    // Without these the delegation cannot be followed (RFC 9471 section 3.1); the others save a query.
+                    if server.is_at_or_below(&cut) { self.glue.push(glue) } else { self.optional.push(glue) }
+                }
+            }
+        }
+        self.authority.push(Records::set(cut, rtype::NS, servers));
+    }
+
+    /// Adds the SOA record of a negative answer.
+    fn add_soa(&mut self, zone: &'t Zone) {
+        if let Some((set, ttl)) = zone.negative_soa() {
+            self.authority.push(Records::Set { owner: zone.origin.clone(), rtype: rtype::SOA, ttl, set });
+        }
+    }
+}
+
+/// True when a query of this type goes on at the target of a CNAME record (RFC 1034 section 3.6.2).
+fn follows(qtype: u16) -> bool {
+    !matches!(qtype, rtype::CNAME | rtype::ANY)
+}
+
+/// The target of a CNAME record set.
+fn target(set: &RecordSet) -> Option<Name> {
+    set.rdata.first().and_then(|rdata| Name::from_wire(rdata).ok())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+//! Answers over TCP (RFC 7766): queries of one connection in their order, any number of them, without waiting in
+//! between; with limits that keep one client from holding the server.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::listen::{Limits, Shared};
+use super::{Transport, respond};
+
+/// How long accepting rests after it failed, which it does when file descriptors have run out.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Accepts connections until the task is ended; its connections end with it.
+pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>, slots: Arc<Slots>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, client)) => match Slots::take(&slots, client.ip()) {
+                    Some(slot) => {
+                        connections.spawn(converse(stream, Arc::clone(&shared), slot));
+                    }
+                    None => shared.counters.count_refused_connection(),
+                },
+                Err(error) => {
+                    tracing::warn!(%error, "accepting a TCP connection failed");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            Some(_ended) = connections.join_next() => {}
+        }
+    }
+}
+
+/// Answers one query after the other until the client closes, is too slow, or sends what gets no answer.
+async fn converse(stream: TcpStream, shared: Arc<Shared>, slot: SlotGuard) {
+    // An answer must not wait until the client has confirmed the one before.
+    if stream.set_nodelay(true).is_err() {
+        return;
+    }
+    let mut stream = BufReader::new(stream);
+    let limits = slot.slots.limits;
+    let mut message = Vec::new();
+    while let Ok(Ok(high)) = timeout(limits.idle, stream.read_u8()).await {
+        let Ok(Ok(())) = timeout(limits.transfer, read_message(&mut stream, high, &mut message)).await else {
+            return;
+        };
+        let Some(response) = respond(&message, slot.client, Transport::Tcp, &shared.tables.load()) else {
+            shared.counters.count_drop();
+            return;
+        };
+        let Ok(Ok(())) = timeout(limits.transfer, write_message(&mut stream, &response.bytes)).await else {
+            shared.counters.count_failed_send();
+            return;
+        };
+        shared.counters.count_answer(Transport::Tcp, response.rcode);
+    }
+}
+
+/// Reads the rest of a message, whose length begins with the byte `high`.
+async fn read_message(stream: &mut BufReader<TcpStream>, high: u8, message: &mut Vec<u8>) -> io::Result<()> {
+    let low = stream.read_u8().await?;
+    message.resize(usize::from(u16::from_be_bytes([high, low])), 0);
+    stream.read_exact(message).await?;
+    Ok(())
+}
+
+/// Writes a message in one piece with its length (RFC 7766 section 8).
+async fn write_message(stream: &mut BufReader<TcpStream>, message: &[u8]) -> io::Result<()> {
+    // The answer was made to fit.
+    let length = u16::try_from(message.len()).map_err(io::Error::other)?;
+    stream.write_all(&[&length.to_be_bytes(), message].concat()).await
+}
+
+/// How many connections there are, of all listeners together.
+#[derive(Debug)]
+pub(super) struct Slots {
+    limits: Limits,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    total: usize,
+    by_client: HashMap<IpAddr, usize>,
+}
+
+/// The right to hold one connection; given back when dropped.
+struct SlotGuard {
+    slots: Arc<Slots>,
+    client: IpAddr,
+}
+
+impl Slots {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self { limits, taken: Mutex::default() }
+    }
+
+    /// A place for a connection of this client, unless there are too many.
+    fn take(slots: &Arc<Self>, client: IpAddr) -> Option<SlotGuard> {
+        let mut taken = slots.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_client = taken.by_client.get(&client).copied().unwrap_or(0);
+        if taken.total >= slots.limits.connections || of_client >= slots.limits.connections_per_client {
+            return None;
+        }
+        taken.total += 1;
+        taken.by_client.insert(client, of_client + 1);
+        Some(SlotGuard { slots: Arc::clone(slots), client })
+    }
+}
+
+impl Drop for SlotGuard {
+    fn drop(&mut self) {
+        let mut taken = self.slots.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.total = taken.total.saturating_sub(1);
+        let left = taken.by_client.get(&self.client).map_or(0, |count| count.saturating_sub(1));
+        if left == 0 {
+            taken.by_client.remove(&self.client);
+        } else {
+            taken.by_client.insert(self.client, left);
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Reads zone files (RFC 1035 section 5, with the `$TTL` of RFC 2308) into zones. Every problem of the file is reported
+//! at once, with its line; nothing of a bad file is used.
+
+mod entries;
+mod generic;
+mod rdata;
+mod records;
+mod types;
+mod words;
+
+use std::path::Path;
+
+use gtm_common::wire::class;
+
+use self::entries::{Entries, Entry, Token};
+use self::records::{Place, Record, Records};
+use self::words::{MAX_SECONDS, parse_name, parse_seconds};
+use super::Zone;
+use crate::config::{Problem, read_text};
+use crate::name::Name;
+
+/// Most bytes of a zone's files together.
+const MAX_BYTES: u64 = 256 << 20;
+/// How deep `$INCLUDE` may be nested.
+const MAX_DEPTH: usize = 8;
+/// Most files that a zone may include: a file that includes itself often is a tree without end.
+const MAX_INCLUDES: usize = 1000;
+
+/// A zone that can be served, and what is doubtful in its file.
+#[derive(Debug, Clone)]
+pub struct LoadedZone {
+    /// The zone.
+    pub zone: Zone,
+    /// What is allowed but probably not meant.
+    pub warnings: Vec<Problem>,
+}
+
+/// Reads the zone of this name from a file, and from the files it includes.
+///
+/// A problem without a line is about the file as a whole; its message goes on where the file's name ends.
+pub fn load(origin: &Name, file: &Path) -> Result<LoadedZone, Vec<Problem>> {
+    let text = read_text(file, MAX_BYTES).map_err(|problem| vec![problem])?;
+    let mut loader = Loader {
+        records: Records::new(origin, file),
+        default_ttl: None,
+        last_ttl: None,
+        bytes_left: MAX_BYTES.saturating_sub(length(&text)),
+        includes: 0,
+    };
+    loader.read_file(&text, Context { file, origin: origin.clone(), owner: None, depth: 0 });
+    loader.records.into_zone()
+}
+
+/// What the whole reading shares, over all files.
+struct Loader<'f> {
+    records: Records<'f>,
+    /// From `$TTL`.
+    default_ttl: Option<u32>,
+    /// The one that was written last.
+    last_ttl: Option<u32>,
+    bytes_left: u64,
+    includes: usize,
+}
+
+/// What holds in one file, and again in it after the end of an included one.
+struct Context<'f> {
+    file: &'f Path,
+    origin: Name,
+    owner: Option<Name>,
+    depth: usize,
+}
+
+impl Loader<'_> {
+    fn read_file(&mut self, text: &str, mut context: Context<'_>) {
+        for entry in Entries::new(text) {
+            let place = |line| Place { file: context.file.to_path_buf(), line };
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    self.records.error(&place(error.line), "", error.message);
+                    continue;
+                }
+            };
+            let place = place(entry.line);
+            let directive = entry.tokens.first().filter(|first| !first.quoted && first.raw.starts_with('$'));
+            let (key, result) = match directive {
+                Some(directive) if !entry.owner_is_blank => {
+                    (directive.raw.clone(), self.follow(&directive.raw, &entry, &mut context))
+                }
+                _ => self.read_record(&entry, &place, &mut context),
+            };
+            if let Err(message) = result {
+                self.records.error(&place, &key, message);
+            }
+        }
+    }
+
+    /// Follows a directive.
+    fn follow(&mut self, directive: &str, entry: &Entry, context: &mut Context<'_>) -> Result<(), String> {
+        let arguments = entry.tokens.get(1..).unwrap_or_default();
+        match (directive.to_ascii_uppercase().as_str(), arguments) {
+            ("$ORIGIN", [origin]) => context.origin = parse_name(origin, &context.origin)?,
+            ("$TTL", [ttl]) => self.default_ttl = Some(parse_ttl(ttl)?),
+            ("$INCLUDE", [file]) => self.include(file, context.origin.clone(), context)?,
+            ("$INCLUDE", [file, origin]) => {
+                self.include(file, parse_name(origin, &context.origin)?, context)?;
+            }
+            ("$ORIGIN", _) => return Err("one domain name is expected".to_owned()),
+            ("$TTL", _) => return Err("one time to live is expected".to_owned()),
+            ("$INCLUDE", _) => return Err("a file and possibly a domain name are expected".to_owned()),
+            _ => return Err(format!("\"{directive}\" is not a directive; allowed $ORIGIN, $TTL, $INCLUDE")),
+        }
+        Ok(())
+    }
+
+    /// Reads another file, relative to the folder of this one; its origin and owners do not reach beyond it.
+    fn include(&mut self, file: &Token, origin: Name, context: &Context<'_>) -> Result<(), String> {
+        self.includes += 1;
+        if context.depth == MAX_DEPTH {
+            return Err(format!("included more than {MAX_DEPTH} files deep; does a file include itself?"));
+        }
+        if self.includes > MAX_INCLUDES {
+            return Err(format!("more than {MAX_INCLUDES} files are included; does a file include itself?"));
+        }
+        let path = context.file.parent().unwrap_or(Path::new("")).join(&file.raw);
+        let text = match read_text(&path, self.bytes_left) {
+            Ok(text) => text,
+            Err(problem) if problem.line.is_none() => {
+                return Err(format!("\"{}\" {}", file.raw, problem.message));
+            }
+            Err(problem) => {
+                self.records.add_problem(problem);
+                return Ok(());
+            }
+        };
+        self.bytes_left = self.bytes_left.saturating_sub(length(&text));
+        let owner = context.owner.clone();
+        self.read_file(&text, Context { file: &path, origin, owner, depth: context.depth + 1 });
+        Ok(())
+    }
+
+    /// Reads a record: `[OWNER] [TTL] [CLASS] TYPE DATA`, time to live and class in either order. Returns what to call
+    /// it in a problem as well.
+    fn read_record(
+        &mut self,
+        entry: &Entry,
+        place: &Place,
+        context: &mut Context<'_>,
+    ) -> (String, Result<(), String>) {
+        let mut rest = entry.tokens.as_slice();
+        if !entry.owner_is_blank
+            && let Some((first, after)) = rest.split_first()
+        {
+            rest = after;
+            match parse_name(first, &context.origin) {
+                Ok(owner) => context.owner = Some(owner),
+                Err(message) => {
+                    // Records that leave their owner out follow this one, not an earlier one.
+                    context.owner = None;
+                    return (String::new(), Err(message));
+                }
+            }
+        }
+        let Some(owner) = context.owner.clone() else {
+            return (String::new(), Err("no owner: no valid record before this one names it".to_owned()));
+        };
+        let key = owner.to_string();
+        let result = self.read_after_owner(owner, rest, place, &context.origin);
+        (key, result)
+    }
+
+    fn read_after_owner(
+        &mut self,
+        owner: Name,
+        tokens: &[Token],
+        place: &Place,
+        origin: &Name,
+    ) -> Result<(), String> {
+        let mut rest = tokens;
+        let (mut ttl, mut has_class) = (None, false);
+        let rtype = loop {
+            let Some((token, after)) = rest.split_first() else {
+                return Err("the record ends before its type".to_owned());
+            };
+            rest = after;
+            // A type never begins with a digit.
+            if ttl.is_none() && token.raw.starts_with(|character: char| character.is_ascii_digit()) {
+                ttl = Some(parse_ttl(token)?);
+            } else if let Some(class) = class_number(&token.raw).filter(|_| !has_class) {
+                if class != class::IN {
+                    return Err(format!("class \"{}\" is not served; the only class is IN", token.raw));
+                }
+                has_class = true;
+            } else {
+                break types::type_number(&token.raw)?;
+            }
+        };
+        self.last_ttl = ttl.or(self.last_ttl);
+        let rdata = rdata::parse(rtype, rest, origin)
+            .map_err(|message| format!("{}: {message}", types::type_name(rtype)))?;
+        let ttl = ttl.or(self.default_ttl).or(self.last_ttl);
+        let ttl = ttl.ok_or("no time to live; write one, or a $TTL directive at the top of the file")?;
+        self.records.add(Record { owner, rtype, ttl, rdata, place: place.clone() })
+    }
+}
+
+fn parse_ttl(token: &Token) -> Result<u32, String> {
+    let wrong = || {
+        format!("\"{}\" is not a time to live like 3600 or 1h30m, at most {MAX_SECONDS} seconds", token.raw)
+    };
+    parse_seconds(&token.raw).ok_or_else(wrong)
+}
+
+fn class_number(text: &str) -> Option<u16> {
+    match text.to_ascii_uppercase().as_str() {
+        "IN" => Some(class::IN),
+        "CS" => Some(2),
+        "CH" => Some(class::CH),
+        "HS" => Some(4),
+        other => other.strip_prefix("CLASS").filter(|digits| words::is_number(digits))?.parse().ok(),
+    }
+}
+
+fn length(text: &str) -> u64 {
+    u64::try_from(text.len()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,194 @@
+//! What the project needs of a machine: one table, each row with its reason.
+//!
+//! Looks, never installs; `setup` does.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+use crate::process;
+use crate::toolchain::{LINKER_LLVM, Toolchain, find_linker};
+
+/// What is going to be done, and so what has to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Compile the workspace.
+    Build,
+    /// Run the worked scenario.
+    Run,
+    /// Run the tests that need no root.
+    QuickTest,
+    /// Run all tests.
+    Test,
+}
+
+/// One thing the project needs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Requirement {
+    /// The thing.
+    pub(crate) name: &'static str,
+    /// What it is needed for, in words.
+    pub(crate) why: &'static str,
+    /// The purposes that need it.
+    pub(crate) needed_for: &'static [Purpose],
+    /// Where it is, in words; the error is what is wrong.
+    pub(crate) probe: fn() -> Result<String, String>,
+    /// How to have it.
+    pub(crate) remedy: Remedy,
+}
+
+/// How a missing thing is had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Remedy {
+    /// Packages of Debian 12.
+    Packages(&'static [&'static str]),
+    /// The linker, built from its source against LLVM.
+    BuildLinker,
+    /// Something to be typed: it concerns a part of the reader's own installation.
+    Typed(&'static str),
+}
+
+const BUILD: &[Purpose] = &[Purpose::Build, Purpose::Run, Purpose::QuickTest, Purpose::Test];
+const CHECKS: &[Purpose] = &[Purpose::QuickTest, Purpose::Test];
+const SCENARIO: &[Purpose] = &[Purpose::Run, Purpose::Test];
+const TEST: &[Purpose] = &[Purpose::Test];
+
+/// Everything, in the order in which it is installed.
+pub(crate) const REQUIREMENTS: &[Requirement] = &[
+    Requirement {
+        name: "compiler with library source",
+        why: "compiles the XDP program, for which rustup's stable Rust brings no core library",
+        needed_for: BUILD,
+        probe: probe_compiler,
+        remedy: Remedy::Packages(&["rustc-web", "cargo-web", "rust-web-src"]),
+    },
+    Requirement {
+        name: "bpf-linker",
+        why: "links the XDP program; built from source against LLVM 22, which takes about a minute",
+        needed_for: BUILD,
+        probe: probe_linker,
+        remedy: Remedy::BuildLinker,
+    },
+    Requirement {
+        name: "rustfmt",
+        why: "checks the format of the source",
+        needed_for: CHECKS,
+        probe: || probe_component("cargo-fmt"),
+        remedy: Remedy::Typed("rustup component add rustfmt"),
+    },
+    Requirement {
+        name: "clippy",
+        why: "checks the source against the lint table",
+        needed_for: CHECKS,
+        probe: || probe_component("cargo-clippy"),
+        remedy: Remedy::Typed("rustup component add clippy"),
+    },
+    Requirement {
+        name: "ip",
+        why: "creates the namespaces and links of the scenario",
+        needed_for: SCENARIO,
+        probe: || probe_program("ip"),
+        remedy: Remedy::Packages(&["iproute2"]),
+    },
+    Requirement {
+        name: "dig",
+        why: "asks the scenario's questions from any of its clients",
+        needed_for: SCENARIO,
+        probe: || probe_program("dig"),
+        remedy: Remedy::Packages(&["bind9-dnsutils"]),
+    },
+    Requirement {
+        name: "kdig",
+        why: "asks the end-to-end questions as a second, independent client",
+        needed_for: TEST,
+        probe: || probe_program("kdig"),
+        remedy: Remedy::Packages(&["knot-dnsutils"]),
+    },
+    Requirement {
+        name: "dnsperf",
+        why: "asks without pause while a site fails, to see that no answer is lost",
+        needed_for: TEST,
+        probe: || probe_program("dnsperf"),
+        remedy: Remedy::Packages(&["dnsperf"]),
+    },
+];
+
+/// Oldest bpf-linker that knows LLVM 22, as 0.x.
+const OLDEST_LINKER: u32 = 13;
+
+/// The prefix of Debian's LLVM that the linker is built against.
+pub(crate) fn llvm_prefix() -> PathBuf {
+    PathBuf::from(format!("/usr/lib/llvm-{LINKER_LLVM}"))
+}
+
+fn probe_compiler() -> Result<String, String> {
+    let found =
+        Toolchain::find().ok_or("neither a rustup nightly with rust-src nor Debian's rust-web-src")?;
+    Ok(format!("{}", found.prefix.join("bin/rustc").display()))
+}
+
+fn probe_linker() -> Result<String, String> {
+    let path = find_linker().ok_or("neither in PATH nor in ~/.cargo/bin")?;
+    let output = Command::new(&path).arg("--version").output().map_err(|error| error.to_string())?;
+    linker_verdict(&path, &String::from_utf8_lossy(&output.stdout), &String::from_utf8_lossy(&output.stderr))
+}
+
+fn linker_verdict(path: &Path, stdout: &str, stderr: &str) -> Result<String, String> {
+    let path = path.display();
+    let Some(version) = stdout.trim().strip_prefix("bpf-linker ") else {
+        // Most often the LLVM it was built against has gone.
+        return Err(format!("{path} does not run: {}", stderr.trim()));
+    };
+    let minor = version.split('.').nth(1).and_then(|minor| minor.parse().ok());
+    match (version.starts_with("0."), minor) {
+        (true, Some(minor)) if u32::lt(&minor, &OLDEST_LINKER) => {
+            Err(format!("{path} is {version}; 0.{OLDEST_LINKER} is the first that knows LLVM {LINKER_LLVM}"))
+        }
+        _ => Ok(format!("{path} {version}")),
+    }
+}
+
+/// A component of the toolchain is beside its cargo; for a cargo of other origin it is in `PATH`.
+fn probe_component(program: &str) -> Result<String, String> {
+    let beside = env::var_os("CARGO").map(|cargo| Path::new(&cargo).with_file_name(program));
+    let found = beside.filter(|path| path.is_file()).or_else(|| {
+        // rustup's own stand-in is in PATH even when the component is not installed.
+        process::in_path(program)
+            .filter(|path| fs::canonicalize(path).is_ok_and(|real| !real.ends_with("rustup")))
+    });
+    found.map(|path| path.display().to_string()).ok_or_else(|| "not a component of this toolchain".to_owned())
+}
+
+fn probe_program(program: &str) -> Result<String, String> {
+    process::in_path(program).map(|path| path.display().to_string()).ok_or_else(|| "not in PATH".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_linker_is_judged_by_what_it_says() {
+        #[track_caller]
+        fn check(stdout: &str, expect: Result<&str, &str>) {
+            let verdict = linker_verdict(Path::new("/l"), stdout, "no libLLVM.so.22.1\n");
+            assert_eq!(verdict.as_deref().map_err(String::as_str), expect);
+        }
+        check("bpf-linker 0.13.0\n", Ok("/l 0.13.0"));
+        check("bpf-linker 0.14.1\n", Ok("/l 0.14.1"));
+        check("bpf-linker 1.0.0\n", Ok("/l 1.0.0"));
+        check("bpf-linker 0.9.14\n", Err("/l is 0.9.14; 0.13 is the first that knows LLVM 22"));
+        check("", Err("/l does not run: no libLLVM.so.22.1"));
+    }
+
+    #[test]
+    fn running_needs_no_test_tool() {
+        let names = |purpose: Purpose| -> Vec<&str> {
+            let needed = REQUIREMENTS.iter().filter(|row| row.needed_for.contains(&purpose));
+            needed.map(|row| row.name).collect()
+        };
+        assert_eq!(names(Purpose::Build), ["compiler with library source", "bpf-linker"]);
+        assert_eq!(names(Purpose::Run), ["compiler with library source", "bpf-linker", "ip", "dig"]);
+        assert_eq!(names(Purpose::Test).len(), REQUIREMENTS.len());
+    }
+}
