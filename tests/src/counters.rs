@@ -1,8 +1,16 @@
 //! Who answered: what the counters of the XDP program on an interface say.
 
-use anyhow::{Context, Result};
+use std::fmt;
+
+use anyhow::{Context, Result, bail};
+use gtm_common::counters::Outcome;
+use gtm_userspace::dataplane::Counters;
+use gtm_userspace::dataplane::counters::of_program;
 
 use crate::namespace::Namespace;
+
+/// How often something is tried again because the program was replaced meanwhile.
+const ATTEMPTS: u32 = 5;
 
 /// Where an answer came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,23 +21,50 @@ pub enum AnsweredBy {
     Userspace,
 }
 
-impl std::fmt::Display for AnsweredBy {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            Self::Kernel => "kernel",
-            Self::Userspace => "userspace",
-        })
-    }
+/// The program on an interface and what it has counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The kernel's number of the program; a new generation is a new program, and counts from zero.
+    pub program: u32,
+    /// Packets by outcome.
+    pub counters: Counters,
 }
 
-/// Asks one question and tells who answered it: the kernel when its program has counted an answer meanwhile.
+/// What the XDP program on `device` has counted; `None` when there is no program.
+pub fn snapshot(namespace: &Namespace, device: &str) -> Result<Option<Snapshot>> {
+    for _ in 0..ATTEMPTS {
+        let Some(program) = xdp_program(namespace, device)? else { return Ok(None) };
+        match of_program(program) {
+            Ok(counters) => return Ok(Some(Snapshot { program, counters })),
+            Err(error) if xdp_program(namespace, device)? == Some(program) => return Err(error.into()),
+            // It was replaced between the two looks, and the old one is gone.
+            Err(_) => {}
+        }
+    }
+    bail!("the XDP program on {device} was replaced at each of {ATTEMPTS} looks")
+}
+
+/// Asks a question and tells who answered it: the kernel when its program has counted an answer meanwhile.
 ///
-/// Right as long as nobody else asks at the same time.
-pub fn watch<T>(edge: &Namespace, device: &str, ask: impl FnOnce() -> T) -> Result<(T, AnsweredBy)> {
-    let before = kernel_answers(edge, device)?;
-    let answer = ask();
-    let after = kernel_answers(edge, device)?;
-    Ok((answer, if after > before { AnsweredBy::Kernel } else { AnsweredBy::Userspace }))
+/// Right as long as nobody else asks at the same time. Asks again when the program was replaced meanwhile.
+pub fn watch<T>(edge: &Namespace, device: &str, mut ask: impl FnMut() -> T) -> Result<(T, AnsweredBy)> {
+    let answered = |snapshot: &Option<Snapshot>| {
+        snapshot.as_ref().map(|snapshot| (snapshot.program, snapshot.counters.get(Outcome::Answered)))
+    };
+    for _ in 0..ATTEMPTS {
+        let before = answered(&snapshot(edge, device)?);
+        let answer = ask();
+        let after = answered(&snapshot(edge, device)?);
+        match (before, after) {
+            (Some((old, before)), Some((new, after))) if old == new => {
+                let by = if after > before { AnsweredBy::Kernel } else { AnsweredBy::Userspace };
+                return Ok((answer, by));
+            }
+            (None, None) => return Ok((answer, AnsweredBy::Userspace)),
+            _ => {}
+        }
+    }
+    bail!("the XDP program on {device} was replaced at each of {ATTEMPTS} questions")
 }
 
 /// The kernel's number of the XDP program on `device`; `None` when there is none.
@@ -38,18 +73,19 @@ pub fn xdp_program(namespace: &Namespace, device: &str) -> Result<Option<u32>> {
     program_in(&links).with_context(|| format!("what ip says of {device}: {links}"))
 }
 
-/// How many queries the XDP program on `device` has answered; none when there is no program.
-pub fn kernel_answers(namespace: &Namespace, device: &str) -> Result<u64> {
-    match xdp_program(namespace, device)? {
-        Some(program) => Ok(u64::from(program)),
-        None => Ok(0),
-    }
-}
-
 fn program_in(links: &str) -> Result<Option<u32>> {
     let links: serde_json::Value = serde_json::from_str(links)?;
     let program = links.pointer("/0/xdp/prog/id").and_then(serde_json::Value::as_u64);
     Ok(program.map(u32::try_from).transpose()?)
+}
+
+impl fmt::Display for AnsweredBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Kernel => "kernel",
+            Self::Userspace => "userspace",
+        })
+    }
 }
 
 #[cfg(test)]

@@ -2,13 +2,18 @@
 
 use std::env;
 
-/// True when the test `name` can run as root. Otherwise prints that it is skipped, and fails when `GTM_TEST_STRICT=1`.
+/// True when the test `name`, which needs root, can run. Otherwise it is skipped: without root, and in a quick run
+/// (`GTM_TEST_QUICK=1`).
 pub fn root_or_skip(name: &str) -> bool {
-    let root = is_root();
-    if !root {
-        skip(name, "needs root for network namespaces");
+    if is_set("GTM_TEST_QUICK") {
+        skip(name, "needs root, and this is a quick run");
+        return false;
     }
-    root
+    if !is_root() {
+        skip(name, "needs root");
+        return false;
+    }
+    true
 }
 
 /// Reports that the test `name` cannot run here and why; fails it when `GTM_TEST_STRICT=1`.
@@ -19,8 +24,11 @@ pub fn root_or_skip(name: &str) -> bool {
 #[expect(clippy::print_stderr, reason = "a skipped test says so on the terminal, whatever runs the tests")]
 pub fn skip(name: &str, reason: &str) {
     eprintln!("skipped {name}: {reason}");
-    let strict = env::var_os("GTM_TEST_STRICT").is_some_and(|value| value == "1");
-    assert!(!strict, "{name} was skipped although GTM_TEST_STRICT=1: {reason}");
+    assert!(!is_set("GTM_TEST_STRICT"), "{name} was skipped although GTM_TEST_STRICT=1: {reason}");
+}
+
+fn is_set(variable: &str) -> bool {
+    env::var_os(variable).is_some_and(|value| value == "1")
 }
 
 /// True when this process runs as root.

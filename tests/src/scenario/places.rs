@@ -114,7 +114,7 @@ impl Asker {
             Self::Hk => (Ipv4Addr::new(1, 64, 0, 1), Ipv6Addr::new(0x2404, 0xc800, 0, 0, 0, 0, 0, 1)),
             Self::Us => (Ipv4Addr::new(8, 8, 8, 8), Ipv6Addr::new(0x2620, 0xfe, 0, 0, 0, 0, 0, 9)),
             Self::De => (Ipv4Addr::new(5, 9, 0, 1), Ipv6Addr::new(0x2a01, 0x4f8, 0, 0, 0, 0, 0, 1)),
-            Self::Br => (Ipv4Addr::new(200, 160, 0, 8), Ipv6Addr::new(0x2001, 0x12ff, 0, 0, 0, 0, 0, 10)),
+            Self::Br => (Ipv4Addr::new(200, 160, 0, 8), Ipv6Addr::new(0x2804, 0x14c, 0, 0, 0, 0, 0, 1)),
             Self::Nowhere => {
                 (Ipv4Addr::new(203, 0, 113, 9), Ipv6Addr::new(0x2001, 0xdb8, 0xffff, 0, 0, 0, 0, 9))
             }
