@@ -130,6 +130,7 @@ pub fn scope<R: Ranges>(ranges: &R, position: u32, address: R::Address) -> Optio
     let (start, _) = ranges.range(position)?;
     let below = start.before().map_or(0, |last| address.common_bits(last).wrapping_add(1));
     let next = position.wrapping_add(1);
-    let above = if next < ranges.count() { address.common_bits(ranges.range(next)?.0).wrapping_add(1) } else { 0 };
+    let above =
+        if next < ranges.count() { address.common_bits(ranges.range(next)?.0).wrapping_add(1) } else { 0 };
     Some(if below > above { below } else { above })
 }

@@ -48,7 +48,8 @@ pub(crate) fn send(
         return Err(Outcome::PassedNoRoom);
     }
     let packet = Packet::new(context);
-    write(packet, frame, question, edns, scope, block, head, rotation, dns_len, cpu).ok_or(Outcome::DroppedInternal)
+    write(packet, frame, question, edns, scope, block, head, rotation, dns_len, cpu)
+        .ok_or(Outcome::DroppedInternal)
 }
 
 /// Writes the answer from the last part to the first, and so has every sum when the UDP header needs it.
@@ -70,7 +71,10 @@ fn write(
     let opt_at = forget(cpu, question.end + answer_len, OFFSET_MASK);
     // Offsets of the pieces within the DNS message; it begins at an even offset of the UDP datagram.
     let mut sum = question.sum;
-    sum.add_piece(copy_block(packet, question.end, block, answer_len, rotation, cpu)?, question.end - frame.dns());
+    sum.add_piece(
+        copy_block(packet, question.end, block, answer_len, rotation, cpu)?,
+        question.end - frame.dns(),
+    );
     if edns.present {
         sum.add_piece(write_opt(packet, opt_at, edns)?, opt_at - frame.dns());
         if let Some(ecs) = edns.ecs {

@@ -50,7 +50,8 @@ pub fn of_program(id: u32) -> Result<Counters, DataplaneError> {
 
 /// Sums the counters of one generation.
 pub(super) fn read(map: &Map) -> Result<Counters, DataplaneError> {
-    let array = PerCpuArray::<_, Words>::try_from(map).map_err(|error| DataplaneError::map(map::PER_CPU, error))?;
+    let array =
+        PerCpuArray::<_, Words>::try_from(map).map_err(|error| DataplaneError::map(map::PER_CPU, error))?;
     let values = array.get(&0, 0).map_err(|error| DataplaneError::map(map::PER_CPU, error))?;
     let mut counters = Counters::default();
     for value in values.iter() {

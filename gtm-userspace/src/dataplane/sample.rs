@@ -6,6 +6,10 @@ use super::{DataplaneError, Generation};
 use crate::decision::AnswerTable;
 
 /// Asks the program for some names.
-pub(super) fn check(_generation: &Generation, _listen: &[SocketAddr], _table: &AnswerTable) -> Result<(), DataplaneError> {
+pub(super) fn check(
+    _generation: &Generation,
+    _listen: &[SocketAddr],
+    _table: &AnswerTable,
+) -> Result<(), DataplaneError> {
     Ok(())
 }
