@@ -157,7 +157,9 @@ fn sweep_removes_what_a_dead_process_left_and_nothing_else() {
         return;
     }
     let mut dead = Command::new("true").spawn().unwrap();
-    dead.wait().unwrap();
+    // Ended but not reaped: whoever started a crashed run may not have looked yet.
+    let program = format!("/proc/{}/exe", dead.id());
+    eventually(DEADLINE, "true ends", || fs::read_link(&program).is_err().then_some(())).unwrap();
     let leftover_name = format!("gtm-{}-crash", dead.id());
     let living = Namespace::create("living").unwrap();
     let add = |name: &str| Command::new("ip").args(["netns", "add", name]).status().unwrap();
@@ -177,6 +179,7 @@ fn sweep_removes_what_a_dead_process_left_and_nothing_else() {
     let status = eventually(DEADLINE, "sleep is ended", || inside.try_wait().unwrap()).unwrap();
     assert!(!status.success(), "{status}");
 
+    dead.wait().unwrap();
     assert!(!exists(&leftover_name));
     assert!(!folder.exists());
     assert!(exists(living.name()));

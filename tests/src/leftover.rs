@@ -76,8 +76,10 @@ fn leftovers(folder: &Path) -> Vec<String> {
         .collect()
 }
 
+/// True when the process has ended, reaped or not: only a living one has a program.
 fn owner_is_gone(name: &str) -> bool {
-    owner(name).is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists())
+    let program = owner(name).map(|pid| fs::read_link(format!("/proc/{pid}/exe")));
+    program.is_some_and(|program| program.is_err_and(|error| error.kind() == io::ErrorKind::NotFound))
 }
 
 /// The process that made what is called `name`; `None` when the name is not one of ours.

@@ -127,11 +127,11 @@ fn look(network: &Network) -> Result<Vec<(Question, Seen)>> {
     questions.map(|(asker, family)| Ok(((asker, family), network.ask(asker, family)?))).collect()
 }
 
-/// What makes two answers the same: a rotation of it is no change.
-fn key(seen: &Seen) -> (Vec<IpAddr>, &str, String) {
+/// What makes two answers the same: neither the order of the addresses nor who answered is a change of it.
+fn key(seen: &Seen) -> (Vec<IpAddr>, &str) {
     let mut addresses = seen.addresses.clone();
     addresses.sort();
-    (addresses, &seen.instead, seen.by_text())
+    (addresses, &seen.instead)
 }
 
 fn print_table(terminal: &Terminal, answers: &[(Question, Seen)]) -> Result<()> {
