@@ -56,11 +56,9 @@ fn load(config: &Path) -> Result<Inputs, ExitCode> {
 
 /// Prints problems, one to a line.
 fn print_problems(kind: &str, problems: &[Problem]) {
-    let mut text = String::new();
     for problem in problems {
-        text.push_str(&format!("{kind}: {problem}\n"));
+        print_error(&format!("{kind}: {problem}"));
     }
-    print_error(text.trim_end());
 }
 
 /// Prints to standard output. Who closes it early wants no more.

@@ -21,7 +21,7 @@ use service::Running;
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// Configuration, zones or geo data cannot be used.
-    #[error("the configuration cannot be used: {}", lines(.0))]
+    #[error("the configuration cannot be used ({} problems)", .0.len())]
     Inputs(Vec<Problem>),
     /// An address cannot be served.
     #[error(transparent)]
@@ -72,8 +72,4 @@ fn raise_file_limit() {
     if let Err(error) = raised {
         tracing::warn!(%error, "the limit of open files was not raised");
     }
-}
-
-fn lines(problems: &[Problem]) -> String {
-    problems.iter().map(|problem| format!("\n{problem}")).collect()
 }

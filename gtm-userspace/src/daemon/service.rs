@@ -10,10 +10,10 @@ use crate::config::Model;
 use crate::config::model::XdpMode;
 use crate::dataplane::{Dataplane, DataplaneError};
 use crate::decision::decider::Switch;
-use crate::decision::{Conditions, Decider};
+use crate::decision::{AnswerTable, Conditions, Decider};
 use crate::health::{Prober, Scheduler, VerdictChange};
 use crate::inputs::Inputs;
-use crate::server::{Limits, Server, Tables};
+use crate::server::{Limits, Server, Steering, Tables};
 use crate::zone::lookup::ZoneSet;
 
 /// Changes of verdict that wait for the decision; a scheduler that finds it full keeps them.
@@ -96,7 +96,8 @@ impl Running {
 /// What the server answers from: the zones, and the names of the access domains that are steered now.
 pub(super) fn tables(model: &Model, decider: &Decider) -> Tables {
     let steered = model.domains.iter().filter(|domain| domain.enabled).map(|domain| domain.name.clone());
-    Tables::new(ZoneSet::new(model.zones.iter().cloned(), steered), Arc::clone(decider.table()) as _)
+    let answers: Arc<dyn Steering> = Arc::<AnswerTable>::clone(decider.table());
+    Tables::new(ZoneSet::new(model.zones.iter().cloned(), steered), answers)
 }
 
 fn attach(model: &Model, decider: &Decider) -> Result<Option<Dataplane>, DataplaneError> {

@@ -89,6 +89,7 @@ impl Generation {
         }
         generation.program()?.load().map_err(verify_error)?;
         sample::check(&generation, listen, table)?;
+        generation.reset_counters()?;
         Ok(generation)
     }
 
@@ -100,12 +101,7 @@ impl Generation {
             .get(position)
             .ok_or_else(|| DataplaneError::map(map::SLOTS, format!("no slot {slot}")))?;
         let block = block.load_full();
-        let value = if block.count == 0 || block.alias.is_some() {
-            // NODATA has the zone's SOA, and an alias into our zones brings more records: the server has them.
-            NO_BLOCK
-        } else {
-            u64::from(self.place(&block)?.0)
-        };
+        let value = if block.is_for_kernel() { u64::from(self.place(&block)?.0) } else { NO_BLOCK };
         self.slots.store_u64(position, value)
     }
 
@@ -140,6 +136,12 @@ impl Generation {
         let result = program.test_run(options).map_err(DataplaneError::Verify)?;
         out.truncate(usize::try_from(result.data_size_out).unwrap_or_default());
         Ok((result.return_value, out))
+    }
+
+    /// Takes back what the sample queries have counted.
+    fn reset_counters(&mut self) -> Result<(), DataplaneError> {
+        let map = self.object.map_mut(map::PER_CPU).ok_or(DataplaneError::AbiMismatch)?;
+        counters::reset(map)
     }
 
     /// What this generation has counted.

@@ -12,7 +12,7 @@ mod generation;
 mod mapped;
 mod names;
 mod pages;
-pub mod sample;
+mod sample;
 
 use std::net::SocketAddr;
 
