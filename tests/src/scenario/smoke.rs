@@ -74,7 +74,7 @@ pub fn play(network: &mut Network, daemon: &mut Daemon, terminal: &Terminal) -> 
                 daemon.check()?;
                 let deadline = last_moment.min(start + ROW_DEADLINE);
                 let (seen, holds) = answered(network, asker, family, row.expect, deadline)?;
-                let outcome = judge(row.expect, family, &seen, prepared, holds);
+                let outcome = judge(row.expect, &seen, prepared, holds);
                 let line = Line { row, asker, family, seen, after: start.elapsed(), outcome };
                 if family == Family::Ipv4 {
                     print_line(terminal, &line)?;
@@ -91,10 +91,9 @@ pub fn play(network: &mut Network, daemon: &mut Daemon, terminal: &Terminal) -> 
     print_summary(terminal, &lines)
 }
 
-fn judge(expect: Expect, family: Family, seen: &Seen, prepared: bool, holds: bool) -> Outcome {
-    // The zone's own records are for the kernel or userspace, as it comes. So are answers that may be too long for
-    // the frame: a veth device gives a frame no room to grow beyond its last cache line.
-    let whoever = expect == Expect::ZoneRecord || family == Family::Ipv6;
+fn judge(expect: Expect, seen: &Seen, prepared: bool, holds: bool) -> Outcome {
+    // The zone's own records are for the kernel or userspace, as it comes.
+    let whoever = expect == Expect::ZoneRecord;
     match (holds, prepared) {
         (false, _) => Outcome::WrongAnswer,
         (true, false) => Outcome::NotPrepared,
