@@ -21,7 +21,7 @@ pub struct Block {
     pub step: u16,
     /// The records 0..n followed by 0..n-1 again, so that each rotation is one contiguous piece.
     pub bytes: Box<[u8]>,
-    /// The alias target when the answer is a CNAME.
+    /// The target when the answer is a CNAME into one of our zones.
     pub alias: Option<Name>,
 }
 
@@ -39,7 +39,8 @@ impl Block {
         // A name has one CNAME (RFC 2181 section 10.1): of several, the first.
         let count = if alias.is_some() { 1 } else { records.len().min(MAX_ANSWER / step) };
         let again = count.saturating_sub(1);
-        let bytes: Vec<u8> = records.iter().take(count).chain(records.iter().take(again)).flatten().copied().collect();
+        let bytes: Vec<u8> =
+            records.iter().take(count).chain(records.iter().take(again)).flatten().copied().collect();
         // All three are at most MAX_ANSWER.
         let narrow = |length: usize| u16::try_from(length).unwrap_or(u16::MAX);
         Self {
@@ -49,6 +50,12 @@ impl Block {
             bytes: bytes.into(),
             alias,
         }
+    }
+
+    /// True when the kernel can answer it alone: NODATA has the zone's SOA, and an alias into our zones brings more
+    /// records, which only the server has.
+    pub fn is_for_kernel(&self) -> bool {
+        self.count > 0 && self.alias.is_none()
     }
 
     /// Number of rotations; at least 1.
@@ -86,7 +93,10 @@ mod tests {
     use super::*;
 
     fn targets(texts: &[&str]) -> Vec<Target> {
-        texts.iter().map(|text| text.parse().map_or_else(|_| Target::Name(text.parse().unwrap()), Target::Ip)).collect()
+        texts
+            .iter()
+            .map(|text| text.parse().map_or_else(|_| Target::Name(text.parse().unwrap()), Target::Ip))
+            .collect()
     }
 
     #[track_caller]
