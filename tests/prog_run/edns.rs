@@ -1,8 +1,8 @@
 //! The OPT record: sizes, options, client subnets.
 
-use gtm_tests::Query;
+use gtm_tests::{Query, Service};
 
-use crate::program::{Program, V4, V6};
+use crate::program::{Program, V4, V6, can_run};
 
 #[test]
 fn opt_record() {
@@ -55,6 +55,34 @@ fn size_limits() {
         );
         assert_eq!(answered(client, "all.example.com AAAA edns=516 ecs=2001:db8::/128"), Ok(516));
         assert_eq!(answered(client, "all.example.com AAAA edns=65535 ecs=2001:db8::/128"), Ok(516));
+    }
+}
+
+/// An answer that only fits with EDNS is no reason to refuse the table.
+#[test]
+fn name_and_answer_beyond_512_bytes() {
+    if !can_run() {
+        return;
+    }
+    let name = ["l".repeat(60), "example".to_owned()].join(".");
+    let addresses: Vec<_> =
+        (1..=16).map(|last| format!("{{ address = '2001:db8:ffff::{last}', ordinal = {last} }}")).collect();
+    let config = format!(
+        "version = 1
+        service = {{ listen = ['198.51.100.53', '2001:db8::53'], interfaces = ['none'] }}
+        zone.example.file = 'zone'
+        template.down = {{ kind = 'ping', initial = 'down' }}
+        pool.all = {{ kind = 'ipv6', templates = ['down'], address = [{}] }}
+        domain = [{{ name = '{name}', type = 'AAAA', policy = 'ordinal', pool = [{{ pool = 'all', ordinal = 1 }}] }}]",
+        addresses.join(", ")
+    );
+    let zone = "$ORIGIN example.\n$TTL 1h\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.53\n";
+    let program = Program::new(Service::from_text(&config, zone).unwrap());
+    program.check_both(&format!("{name} AAAA"), "passed_too_large");
+    let query: Query = format!("{name} AAAA edns=600").parse().unwrap();
+    for client in [V4, V6] {
+        let sent = program.run(&program.datagram(client, &query.bytes()).frame().unwrap()).unwrap();
+        assert_eq!(sent.payload.len(), 12 + 70 + 4 + 448 + 11);
     }
 }
 

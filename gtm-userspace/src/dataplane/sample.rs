@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use gtm_common::abi::ANY_TYPE;
 use gtm_common::checksum::Sum;
-use gtm_common::wire::{class, rtype};
+use gtm_common::wire::{HEADER_LEN, MIN_UDP_PAYLOAD, class, rtype};
 
 use super::{DataplaneError, Generation};
 use crate::decision::{AnswerTable, Block};
@@ -19,6 +19,7 @@ const CLIENT_PORT: u16 = 53_535;
 const XDP_PASS: u32 = 2;
 const XDP_TX: u32 = 3;
 const UDP_LEN: usize = 8;
+const TYPE_AND_CLASS_LEN: usize = 4;
 
 /// Asks the program for some names at the first served address and compares with the table.
 pub(super) fn check(
@@ -40,7 +41,7 @@ pub(super) fn check(
             };
             let frame = query(client, server, name, qtype);
             let (action, reply) = generation.run(&frame)?;
-            let is_right = if steered.block.is_for_kernel() {
+            let is_right = if is_answered(name, &steered.block) {
                 action == XDP_TX && is_answer(&reply, &frame, &steered.block)
             } else {
                 action == XDP_PASS && reply == frame
@@ -55,6 +56,14 @@ pub(super) fn check(
 
 fn wrong(name: &Name, problem: impl Into<String>) -> DataplaneError {
     DataplaneError::Sample { name: name.to_string(), problem: problem.into() }
+}
+
+/// Whether the program answers a plain query for this block at this name.
+fn is_answered(name: &Name, block: &Block) -> bool {
+    // The program ends a name at its first zero byte, and one in a label is not the end.
+    let is_read = name.labels().all(|label| !label.contains(&0));
+    let len = HEADER_LEN + name.as_wire().len() + TYPE_AND_CLASS_LEN + usize::from(block.len);
+    block.is_for_kernel() && is_read && len <= usize::from(MIN_UDP_PAYLOAD)
 }
 
 /// True when the reply ends in one of the block's rotations behind the question.
