@@ -39,7 +39,8 @@ impl Block {
         // A name has one CNAME (RFC 2181 section 10.1): of several, the first.
         let count = if alias.is_some() { 1 } else { records.len().min(MAX_ANSWER / step) };
         let again = count.saturating_sub(1);
-        let bytes: Vec<u8> = records.iter().take(count).chain(records.iter().take(again)).flatten().copied().collect();
+        let bytes: Vec<u8> =
+            records.iter().take(count).chain(records.iter().take(again)).flatten().copied().collect();
         // All three are at most MAX_ANSWER.
         let narrow = |length: usize| u16::try_from(length).unwrap_or(u16::MAX);
         Self {
@@ -86,7 +87,10 @@ mod tests {
     use super::*;
 
     fn targets(texts: &[&str]) -> Vec<Target> {
-        texts.iter().map(|text| text.parse().map_or_else(|_| Target::Name(text.parse().unwrap()), Target::Ip)).collect()
+        texts
+            .iter()
+            .map(|text| text.parse().map_or_else(|_| Target::Name(text.parse().unwrap()), Target::Ip))
+            .collect()
     }
 
     #[track_caller]

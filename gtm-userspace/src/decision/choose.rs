@@ -39,10 +39,14 @@ pub enum Reason {
 /// | no                          | no                 | the all-down action          |
 pub fn choose(model: &Model, domain: &AccessDomain, route: &Route, conditions: &Conditions) -> Choice {
     let available = |used: &PoolUse| conditions.pool(model.pool(used.pool)).is_available();
-    let stops = route.stops.iter().filter_map(|(position, _)| Some((*position, domain.pools.get(*position)?)));
+    let stops =
+        route.stops.iter().filter_map(|(position, _)| Some((*position, domain.pools.get(*position)?)));
     for (position, used) in stops {
         if available(used) {
-            return Choice { targets: first_available(model.pool(used.pool), conditions), reason: Reason::Pool(position) };
+            return Choice {
+                targets: first_available(model.pool(used.pool), conditions),
+                reason: Reason::Pool(position),
+            };
         }
     }
     if domain.pools.iter().any(available) {
@@ -58,15 +62,18 @@ fn first_available(pool: &Pool, conditions: &Conditions) -> Vec<Target> {
 }
 
 /// All-down action `default-pool`: every address of the non-empty `default` pool with the smallest ordinal; without
-/// one, of the non-empty pool with the smallest ordinal. A pool is empty when none of its addresses may be answered.
+/// one, of the non-empty pool with the smallest ordinal. A pool is empty when none of its addresses may be answered, or
+/// when it is disabled: that is apart from health, and holds when all health is lost.
 fn all_down(model: &Model, domain: &AccessDomain, conditions: &Conditions) -> Choice {
     let last_resort = |used: &PoolUse| {
-        let addresses = model.pool(used.pool).addresses.iter();
+        let pool = model.pool(used.pool);
+        let addresses = pool.addresses.iter().filter(|_| pool.enabled);
         let allowed = addresses.filter(|address| conditions.address(address).is_last_resort());
         allowed.map(|address| address.target.clone()).collect::<Vec<_>>()
     };
     let is_default = |used: &PoolUse| used.sources.contains(&DEFAULT_SOURCE);
-    let filled = || domain.pools.iter().enumerate().map(|(position, used)| (position, used, last_resort(used)));
+    let filled =
+        || domain.pools.iter().enumerate().map(|(position, used)| (position, used, last_resort(used)));
     let by_default = filled().find(|(_, used, targets)| is_default(used) && !targets.is_empty());
     match by_default.or_else(|| filled().find(|(_, _, targets)| !targets.is_empty())) {
         Some((position, _, targets)) => Choice { targets, reason: Reason::AllDown(position) },

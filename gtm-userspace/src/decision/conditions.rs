@@ -74,7 +74,11 @@ impl Conditions {
             AddressMode::Auto if address.checks.is_empty() => AddressState::NoMonitor,
             AddressMode::Auto => {
                 let passing = |verdict| self.verdicts.get(verdict) == Some(&Verdict::Passing);
-                if address.checks.iter().all(|check| passing(check.0)) { AddressState::Good } else { AddressState::Failed }
+                if address.checks.iter().all(|check| passing(check.0)) {
+                    AddressState::Good
+                } else {
+                    AddressState::Failed
+                }
             }
         }
     }
@@ -84,7 +88,8 @@ impl Conditions {
         if !pool.enabled {
             return PoolState::Disabled;
         }
-        let counting = || pool.addresses.iter().map(|address| self.address(address)).filter(|state| state.counts());
+        let counting =
+            || pool.addresses.iter().map(|address| self.address(address)).filter(|state| state.counts());
         let available = counting().filter(|state| state.is_available()).count();
         match available {
             0 => PoolState::Down,

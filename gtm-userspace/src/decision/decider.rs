@@ -66,7 +66,13 @@ impl Decider {
         let slots: Vec<Slot> = routes.into_iter().filter_map(decide).collect();
         let blocks = slots.iter().map(|slot| block(&model, slot.domain, &slot.choice)).collect();
         let table = AnswerTable::new(Location::new(partition), names, views, blocks);
-        Self { slots_of_check: slots_of_check(&model, &slots), table: Arc::new(table), model, conditions, slots }
+        Self {
+            slots_of_check: slots_of_check(&model, &slots),
+            table: Arc::new(table),
+            model,
+            conditions,
+            slots,
+        }
     }
 
     /// The table that this decider keeps true.
@@ -89,13 +95,22 @@ impl Decider {
         let mut switches = Vec::new();
         for &index in affected {
             let position = usize::try_from(index).unwrap_or(usize::MAX);
-            let (Some(slot), Some(shared)) = (self.slots.get_mut(position), self.table.slots.get(position)) else { continue };
+            let (Some(slot), Some(shared)) = (self.slots.get_mut(position), self.table.slots.get(position))
+            else {
+                continue;
+            };
             let Some(domain) = self.model.domains.get(slot.domain.0) else { continue };
             let choice = choose(&self.model, domain, &slot.route, &self.conditions);
             if choice != slot.choice {
                 shared.store(Arc::new(block(&self.model, slot.domain, &choice)));
                 let from = std::mem::replace(&mut slot.choice, choice.clone());
-                switches.push(Switch { slot: index, domain: slot.domain, route: slot.route.clone(), from, to: choice });
+                switches.push(Switch {
+                    slot: index,
+                    domain: slot.domain,
+                    route: slot.route.clone(),
+                    from,
+                    to: choice,
+                });
             }
         }
         switches
@@ -150,7 +165,8 @@ fn index(length: usize) -> u32 {
 fn block(model: &Model, domain: DomainId, choice: &Choice) -> Block {
     let ttl = model.domains.get(domain.0).map_or(0, |domain| domain.ttl);
     let mut block = Block::new(&choice.targets, ttl);
-    block.alias = block.alias.filter(|alias| model.zones.iter().any(|zone| alias.is_at_or_below(&zone.origin)));
+    block.alias =
+        block.alias.filter(|alias| model.zones.iter().any(|zone| alias.is_at_or_below(&zone.origin)));
     block
 }
 

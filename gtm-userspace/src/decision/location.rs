@@ -23,7 +23,8 @@ pub struct Location {
 impl Location {
     /// The tables of a partition.
     pub fn new(partition: &Partition) -> Self {
-        let ranges_v4: Vec<_> = partition.v4.iter().map(|(start, class)| RangeV4 { start: *start, class: class.0 }).collect();
+        let ranges_v4: Vec<_> =
+            partition.v4.iter().map(|(start, class)| RangeV4 { start: *start, class: class.0 }).collect();
         let range_v6 = |(start, class): &(u128, ClassId)| {
             let V6 { high, low } = v6(Ipv6Addr::from_bits(*start));
             RangeV6 { start_high: high, start_low: low, class: class.0, reserved: 0 }
@@ -101,7 +102,8 @@ impl Ranges for TableV6<'_> {
     }
 
     fn range(&self, position: u32) -> Option<(V6, u32)> {
-        get(&self.0.ranges_v6, position).map(|range| (V6 { high: range.start_high, low: range.start_low }, range.class))
+        get(&self.0.ranges_v6, position)
+            .map(|range| (V6 { high: range.start_high, low: range.start_low }, range.class))
     }
 
     fn count(&self) -> u32 {

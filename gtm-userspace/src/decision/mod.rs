@@ -11,6 +11,8 @@ pub mod decider;
 pub mod location;
 pub mod route;
 pub mod table;
+#[cfg(test)]
+mod tests;
 
 pub use answer::Block;
 pub use conditions::Conditions;

@@ -42,7 +42,12 @@ pub struct Steered {
 
 impl AnswerTable {
     /// A table of these parts.
-    pub fn new(location: Location, names: HashMap<Name, Vec<TypeEntry>>, views: Vec<u32>, blocks: Vec<Block>) -> Self {
+    pub fn new(
+        location: Location,
+        names: HashMap<Name, Vec<TypeEntry>>,
+        views: Vec<u32>,
+        blocks: Vec<Block>,
+    ) -> Self {
         let slots = blocks.into_iter().map(ArcSwap::from_pointee).collect();
         Self { location, names, views, slots }
     }

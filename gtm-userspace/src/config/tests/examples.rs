@@ -74,7 +74,7 @@ fn the_worked_scenario_is_what_the_design_says() {
         let expect = [(1, vec!["mainland", "default"]), (2, vec!["hong-kong"]), (3, vec!["overseas"])];
         assert_eq!((domain.policy, uses), (PoolPolicy::NearestSource, expect.to_vec()));
     }
-    let www = "www.cloud-example.com".parse().unwrap();
+    let www: crate::name::Name = "www.cloud-example.com".parse().unwrap();
     let node = &model.zones[0].nodes[&www];
     assert_eq!(*node[&gtm_common::wire::rtype::A].rdata[0], [203, 0, 113, 80]);
 }

@@ -208,7 +208,7 @@ async fn published_tables_answer_from_then_on() {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(&framed("www.example.com A")).await.unwrap();
     assert_eq!(read_answer(&mut stream).await, expected("www.example.com A", Transport::Tcp));
-    server.publish(Tables::new(ZoneSet::default(), Arc::new(AnswerTable)));
+    server.publish(Tables::new(ZoneSet::default(), Arc::new(AnswerTable::default())));
     stream.write_all(&framed("www.example.com A")).await.unwrap();
     read_answer(&mut stream).await;
     ask_udp(address, &query("www.example.com A").0).await;
