@@ -26,6 +26,7 @@ use std::path::Path;
 use toml::de::DeTable;
 
 pub(crate) use file::read_text;
+pub(crate) use names::suggestion;
 pub use model::Model;
 pub use problem::{ConfigErrors, Problem};
 

@@ -1,5 +1,6 @@
 //! What the tests of the decision share: models from one-line pools, partitions, and answers read back from a table.
 
+mod explained;
 mod properties;
 mod rules;
 mod scenario;
@@ -12,8 +13,9 @@ use std::time::Duration;
 use super::*;
 use crate::config::Model;
 use crate::config::model::*;
-use crate::geo::{Class, ClassId, MatchedBy, Partition, SourceMatch};
+use crate::geo::{Class, ClassId, Databases, MatchedBy, Partition, SourceMatch};
 use crate::name::Name;
+use crate::zone::lookup::ZoneSet;
 
 /// Sources of every model here, by number.
 const SOURCES: [&str; 4] = ["default", "a", "b", "c"];
@@ -140,6 +142,14 @@ fn addresses_of(block: &Block, turn: u32) -> Vec<IpAddr> {
 /// What every slot of a table answers now.
 fn blocks(table: &AnswerTable) -> Vec<Block> {
     table.slots.iter().map(|slot| (**slot.load()).clone()).collect()
+}
+
+/// The explanation for a client of the only class, without geo data and zones.
+fn explain(decider: &Decider, class: Class) -> Explanation {
+    let zones = ZoneSet::default();
+    let (partition, databases) = (partition_of_one(class), Databases::default());
+    let explainer = Explainer { decider, partition: &partition, databases: &databases, zones: &zones };
+    explainer.explain(&"www.example.com".parse().unwrap(), 1, Client::Sender([192, 0, 2, 1].into()))
 }
 
 /// All that a table is but what its slots answer.

@@ -7,6 +7,7 @@ use proptest::sample::{Index, select, subsequence};
 
 use super::*;
 use crate::decision::choose::{Choice, Reason, choose};
+use crate::decision::explain::Outcome;
 use crate::decision::route::route;
 
 /// A model with one to three access domains, a partition, and a history of verdicts.
@@ -114,7 +115,9 @@ impl World {
             self.partition.v4.iter().flat_map(|(start, _)| [*start, start.wrapping_sub(1), *start | 0xff]);
         let v6 =
             self.partition.v6.iter().flat_map(|(start, _)| [*start, start.wrapping_sub(1), *start | sample]);
-        let v4 = v4.chain([u32::try_from(sample >> 96).unwrap()]).map(|bits| IpAddr::from(Ipv4Addr::from_bits(bits)));
+        let v4 = v4
+            .chain([u32::try_from(sample >> 96).unwrap()])
+            .map(|bits| IpAddr::from(Ipv4Addr::from_bits(bits)));
         v4.chain(v6.chain([sample]).map(|bits| IpAddr::from(std::net::Ipv6Addr::from_bits(bits)))).collect()
     }
 }
@@ -232,6 +235,33 @@ proptest! {
                     let same = decider.table().find(&domain.name, 1, other).unwrap();
                     prop_assert_eq!(&same.block, &steered.block, "{} and {} in one /{}", client, other, steered.scope);
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn the_explanation_is_of_what_the_table_answers(world in world(), sample in any::<u128>()) {
+        let decider = world.decider(world.conditions());
+        let (databases, zones) = (Databases::default(), ZoneSet::default());
+        let explainer = Explainer { decider: &decider, partition: &world.partition, databases: &databases, zones: &zones };
+        for client in world.clients(sample) {
+            for domain in &world.model.domains {
+                let explanation = explainer.explain(&domain.name, 1, Client::Sender(client));
+                let Some(steered) = decider.table().find(&domain.name, 1, client) else {
+                    prop_assert_eq!(explanation.outcome, Outcome::Refused);
+                    continue;
+                };
+                let Outcome::Steered(steering) = &explanation.outcome else { panic!("{explanation:?}") };
+                let answered: Vec<_> = addresses_of(&steered.block, 0).iter().map(ToString::to_string).collect();
+                prop_assert_eq!(&steering.answer, &answered);
+                prop_assert_eq!((steering.scope, steering.ttl), (steered.scope, 30));
+                let pools: Vec<_> = steering.pools.iter().chain(&steering.other_pools).collect();
+                prop_assert_eq!(pools.len(), domain.pools.len(), "each pool once");
+                let taken: Vec<_> = pools.iter().filter(|pool| pool.taken).flat_map(|pool| &pool.addresses).collect();
+                let taken: Vec<_> = taken.iter().filter(|step| step.taken).map(|step| step.address.clone()).collect();
+                prop_assert_eq!(&taken, &answered, "what is marked as taken is the answer");
+                let left = pools.iter().filter(|pool| !pool.taken).flat_map(|pool| &pool.addresses);
+                prop_assert!(left.into_iter().all(|step| !step.taken), "nothing of a pool that was left");
             }
         }
     }

@@ -7,7 +7,7 @@ use super::*;
 use crate::config;
 use crate::decision::choose::Reason;
 use crate::decision::decider::Switch;
-use crate::zone::lookup::{Found, ZoneSet};
+use crate::zone::lookup::Found;
 
 const NAME: &str = "www.cloud-example.com";
 
