@@ -241,6 +241,7 @@ pub struct PerCpu {
     pub unknown_zero: u64,
 }
 
+#[expect(clippy::as_conversions, reason = "conversions of constants cannot be done otherwise in a constant")]
 const _: () = {
     assert!(size_of::<Settings>() == 24);
     assert!(size_of::<Listen>() == 20);

@@ -36,13 +36,20 @@ impl Address for u32 {
 
     #[inline(always)]
     fn common_bits(self, other: Self) -> u8 {
-        (self ^ other).leading_zeros() as u8
+        narrow((self ^ other).leading_zeros())
     }
 
     #[inline(always)]
     fn before(self) -> Option<Self> {
         self.checked_sub(1)
     }
+}
+
+/// A number of bits: at most 128.
+#[inline(always)]
+#[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "no larger number is given")]
+const fn narrow(bits: u32) -> u8 {
+    bits as u8
 }
 
 /// An IPv6 address as two numbers: BPF has no 128-bit arithmetic.
@@ -56,6 +63,7 @@ pub struct V6 {
 
 impl Address for V6 {
     #[inline(always)]
+    #[expect(clippy::as_conversions, reason = "sixteen bits are left")]
     fn index(self) -> u32 {
         (self.high >> 48) as u32
     }
@@ -67,8 +75,8 @@ impl Address for V6 {
 
     #[inline(always)]
     fn common_bits(self, other: Self) -> u8 {
-        let high = (self.high ^ other.high).leading_zeros() as u8;
-        if high < 64 { high } else { 64u8.wrapping_add((self.low ^ other.low).leading_zeros() as u8) }
+        let high = (self.high ^ other.high).leading_zeros();
+        narrow(if high < 64 { high } else { (self.low ^ other.low).leading_zeros().wrapping_add(64) })
     }
 
     #[inline(always)]
@@ -130,6 +138,7 @@ pub fn scope<R: Ranges>(ranges: &R, position: u32, address: R::Address) -> Optio
     let (start, _) = ranges.range(position)?;
     let below = start.before().map_or(0, |last| address.common_bits(last).wrapping_add(1));
     let next = position.wrapping_add(1);
-    let above = if next < ranges.count() { address.common_bits(ranges.range(next)?.0).wrapping_add(1) } else { 0 };
+    let above =
+        if next < ranges.count() { address.common_bits(ranges.range(next)?.0).wrapping_add(1) } else { 0 };
     Some(if below > above { below } else { above })
 }

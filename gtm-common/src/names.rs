@@ -35,6 +35,7 @@ pub const fn through_first_zero(zeros: u64) -> u64 {
 
 /// Number of bytes before the first zero byte, 0 to 7; `zeros` is [`zero_bytes`], not zero.
 #[inline(always)]
+#[expect(clippy::as_conversions, reason = "eight bits are left")]
 pub const fn bytes_before_zero(zeros: u64) -> usize {
     let lowest = (zeros & zeros.wrapping_neg()) >> 7;
     // `lowest` is 2^(8k); multiplying by it moves the byte of value k to the top.
@@ -57,6 +58,7 @@ impl NameHash {
 
     /// Takes the next word; the last one is padded with zeros.
     #[inline(always)]
+    #[must_use]
     pub const fn add(self, word: u64) -> Self {
         let mixed = (self.0 ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         Self(mixed ^ (mixed >> 32))
@@ -64,12 +66,14 @@ impl NameHash {
 
     /// Lower half: which bucket.
     #[inline(always)]
+    #[expect(clippy::as_conversions, reason = "thirty-two bits are left")]
     pub const fn bucket(self) -> u32 {
         (self.0 & 0xffff_ffff) as u32
     }
 
     /// Upper half: the bucket's tag.
     #[inline(always)]
+    #[expect(clippy::as_conversions, reason = "thirty-two bits are left")]
     pub const fn tag(self) -> u32 {
         (self.0 >> 32) as u32
     }

@@ -53,7 +53,8 @@ pub(crate) fn parse(
     cpu: *const PerCpu,
 ) -> Result<Edns, Outcome> {
     let bad = Outcome::PassedBadEdns;
-    let mut parsed = Edns { present: false, dnssec_ok: false, limit: usize::from(MIN_UDP_PAYLOAD), ecs: None };
+    let mut parsed =
+        Edns { present: false, dnssec_ok: false, limit: usize::from(MIN_UDP_PAYLOAD), ecs: None };
     let opt = question.end;
     if !question.has_additional {
         return if opt == frame.end { Ok(parsed) } else { Err(bad) };
@@ -110,7 +111,13 @@ fn parse_ecs(packet: Packet, at: usize, len: usize, cpu: *const PerCpu) -> Optio
         return None;
     }
     let (high, low) = load_address(packet, at + ECS_HEAD, address_len)?;
-    let unused = if source < 64 { (high << source) | low } else if source < 128 { low << (source - 64) } else { 0 };
+    let unused = if source < 64 {
+        (high << source) | low
+    } else if source < 128 {
+        low << (source - 64)
+    } else {
+        0
+    };
     if unused != 0 {
         return None;
     }

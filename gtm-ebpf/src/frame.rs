@@ -142,7 +142,12 @@ fn parse_v6(packet: Packet, ip: usize) -> Result<Frame, Outcome> {
 
 /// The sender's port and the length of a datagram that lies within the frame and is for an address and port we serve.
 #[inline(always)]
-fn served(packet: Packet, udp: usize, address_be: [u8; 16], ip_version: u16) -> Result<(u16, usize), Outcome> {
+fn served(
+    packet: Packet,
+    udp: usize,
+    address_be: [u8; 16],
+    ip_version: u16,
+) -> Result<(u16, usize), Outcome> {
     let not_udp = Outcome::PassedNotUdp;
     let port_be = packet.load::<u16>(udp + 2).ok_or(not_udp)?.to_ne_bytes();
     if !tables::is_served(&Listen { address_be, port_be, ip_version }) {

@@ -36,8 +36,11 @@ fn answer(context: &XdpContext, cpu: *mut PerCpu) -> Result<(), Outcome> {
     let edns = edns::parse(packet, &frame, &question, cpu)?;
     let record = tables::find_name(cpu, &question).ok_or(Outcome::PassedUnknownName)?;
     let entry = tables::find_type(record, question.qtype).ok_or(Outcome::PassedUnknownType)?;
-    let (class, scope) =
-        if entry.is_tailored() { tables::locate(cpu, &frame, &edns).ok_or(Outcome::PassedNoBlock)? } else { (0, 0) };
+    let (class, scope) = if entry.is_tailored() {
+        tables::locate(cpu, &frame, &edns).ok_or(Outcome::PassedNoBlock)?
+    } else {
+        (0, 0)
+    };
     let slot = tables::slot(&entry, class).ok_or(Outcome::PassedNoBlock)?;
     let block = tables::block(slot).ok_or(Outcome::PassedNoBlock)?;
     let head: BlockHead = tables::block_head(block);

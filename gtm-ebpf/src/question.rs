@@ -40,7 +40,8 @@ pub(crate) struct Question {
 pub(crate) fn parse(packet: Packet, frame: &Frame, cpu: *mut PerCpu) -> Result<Question, Outcome> {
     let not_query = Outcome::PassedNotQuery;
     let dns = frame.dns();
-    let [id0, id1, flags0, flags1, qd0, qd1, an0, an1] = packet.load::<u64>(dns).ok_or(not_query)?.to_ne_bytes();
+    let [id0, id1, flags0, flags1, qd0, qd1, an0, an1] =
+        packet.load::<u64>(dns).ok_or(not_query)?.to_ne_bytes();
     let [ns0, ns1, ar0, ar1] = packet.load::<u32>(dns + 8).ok_or(not_query)?.to_ne_bytes();
     // Only RD, AD and CD may be set: anything else is not a plain query.
     if flags0 & 0xfe != 0

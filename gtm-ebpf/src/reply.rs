@@ -1,11 +1,11 @@
 //! Turning the query into its answer, in place.
 
-use aya_ebpf::helpers::bpf_xdp_adjust_tail;
+use aya_ebpf::helpers::{bpf_xdp_adjust_head, bpf_xdp_adjust_tail};
 use aya_ebpf::programs::XdpContext;
 use gtm_common::abi::{BlockHead, MAX_ANSWER, PerCpu};
 use gtm_common::checksum::Sum;
 use gtm_common::counters::Outcome;
-use gtm_common::wire::{HEADER_LEN, MAX_UDP_PAYLOAD, edns, flags, rtype};
+use gtm_common::wire::{HEADER_LEN, MAX_NAME, MAX_UDP_PAYLOAD, edns, flags, rtype};
 
 use crate::edns::{ECS_HEAD, Ecs, Edns};
 use crate::frame::{Frame, OFFSET_MASK, Sender, UDP_LEN};
@@ -13,6 +13,8 @@ use crate::packet::{Packet, opaque};
 use crate::question::Question;
 use crate::tables::forget;
 
+/// Longest part of a query that its answer keeps: Ethernet, two VLAN tags, IPv6, UDP, DNS header and question.
+const MAX_KEPT: usize = 14 + 2 * 4 + 40 + UDP_LEN + HEADER_LEN + MAX_NAME + 4;
 /// Hop limit of what we send.
 const TTL: u8 = 64;
 
@@ -43,12 +45,42 @@ pub(crate) fn send(
     }
     let end = question.end + answer_len + opt_len;
     let growth = end as i32 - Packet::new(context).len() as i32;
+    make_room(context, growth, question.end, cpu)?;
+    let packet = Packet::new(context);
+    write(packet, frame, question, edns, scope, block, head, rotation, dns_len, cpu)
+        .ok_or(Outcome::DroppedInternal)
+}
+
+/// Makes the frame longer or shorter by `growth` bytes, at its end or, where there is no room (veth leaves next to none),
+/// at its head; the first `keep` bytes stay what they are.
+#[inline(always)]
+fn make_room(context: &XdpContext, growth: i32, keep: usize, cpu: *const PerCpu) -> Result<(), Outcome> {
     // SAFETY: the context is the one the program was called with.
-    if unsafe { bpf_xdp_adjust_tail(context.ctx, growth) } != 0 {
+    if unsafe { bpf_xdp_adjust_tail(context.ctx, growth) } == 0 {
+        return Ok(());
+    }
+    // SAFETY: as above.
+    if growth <= 0 || unsafe { bpf_xdp_adjust_head(context.ctx, growth.wrapping_neg()) } != 0 {
         return Err(Outcome::PassedNoRoom);
     }
-    let packet = Packet::new(context);
-    write(packet, frame, question, edns, scope, block, head, rotation, dns_len, cpu).ok_or(Outcome::DroppedInternal)
+    let growth = forget(cpu, growth as usize, OFFSET_MASK);
+    move_to_head(Packet::new(context), growth, keep, cpu).ok_or(Outcome::DroppedInternal)
+}
+
+/// Moves `len` bytes, at least eight, from offset `from` to the start of the frame.
+#[inline(always)]
+fn move_to_head(packet: Packet, from: usize, len: usize, cpu: *const PerCpu) -> Option<()> {
+    // The last eight bytes overlap the words before them; they are loaded before anything is overwritten.
+    let last_at = forget(cpu, len - 8, 0x1ff);
+    let last = packet.load::<u64>(from + last_at)?;
+    let words_len = forget(cpu, len, 0x1ff);
+    for word in 0..MAX_KEPT / 8 {
+        if word * 8 + 8 > opaque(words_len) {
+            break;
+        }
+        packet.store(word * 8, packet.load::<u64>(from + word * 8)?)?;
+    }
+    packet.store(last_at, last)
 }
 
 /// Writes the answer from the last part to the first, and so has every sum when the UDP header needs it.
@@ -70,7 +102,10 @@ fn write(
     let opt_at = forget(cpu, question.end + answer_len, OFFSET_MASK);
     // Offsets of the pieces within the DNS message; it begins at an even offset of the UDP datagram.
     let mut sum = question.sum;
-    sum.add_piece(copy_block(packet, question.end, block, answer_len, rotation, cpu)?, question.end - frame.dns());
+    sum.add_piece(
+        copy_block(packet, question.end, block, answer_len, rotation, cpu)?,
+        question.end - frame.dns(),
+    );
     if edns.present {
         sum.add_piece(write_opt(packet, opt_at, edns)?, opt_at - frame.dns());
         if let Some(ecs) = edns.ecs {

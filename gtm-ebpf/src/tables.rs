@@ -5,8 +5,8 @@ use core::ptr;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, PerCpuArray};
 use gtm_common::abi::{
-    BlockHead, Bucket, EMPTY_BUCKET, Listen, MAX_PROBES, MAX_TYPES, NO_BLOCK, NO_TYPE, NameRecord, Page, PageRef,
-    PerCpu, RangeV4, RangeV6, Settings, TURNS, TypeEntry,
+    BlockHead, Bucket, EMPTY_BUCKET, Listen, MAX_PROBES, MAX_TYPES, NO_BLOCK, NO_TYPE, NameRecord, Page,
+    PageRef, PerCpu, RangeV4, RangeV6, Settings, TURNS, TypeEntry,
 };
 use gtm_common::counters::Outcome;
 use gtm_common::location::{self, Ranges, V6};
@@ -46,7 +46,8 @@ static BLOCKS: Array<Page> = Array::with_max_entries(1, MMAPABLE);
 static PER_CPU: PerCpuArray<PerCpu> = PerCpuArray::with_max_entries(1, 0);
 
 #[unsafe(no_mangle)]
-static SETTINGS_ABI_1: Settings = Settings { hash_key: 0, bucket_mask: 0, ranges_v4: 0, ranges_v6: 0, reserved: 0 };
+static SETTINGS_ABI_1: Settings =
+    Settings { hash_key: 0, bucket_mask: 0, ranges_v4: 0, ranges_v6: 0, reserved: 0 };
 
 macro_rules! setting {
     ($field:ident) => {
@@ -192,7 +193,9 @@ impl Ranges for LocationV6 {
 
     #[inline(always)]
     fn range(&self, position: u32) -> Option<(V6, u32)> {
-        RANGES_V6.get(position).map(|range| (V6 { high: range.start_high, low: range.start_low }, range.class))
+        RANGES_V6
+            .get(position)
+            .map(|range| (V6 { high: range.start_high, low: range.start_low }, range.class))
     }
 
     #[inline(always)]
@@ -211,7 +214,9 @@ impl Ranges for LocationV6 {
 pub(crate) fn locate(cpu: *const PerCpu, frame: &Frame, edns: &Edns) -> Option<(u32, u8)> {
     let ecs = edns.ecs.filter(|ecs| ecs.source > 0);
     let (v4, v6) = match (ecs, frame.sender) {
-        (Some(ecs), _) if ecs.family == FAMILY_IPV4 => (Some((ecs.high >> 32) as u32), V6 { high: 0, low: 0 }),
+        (Some(ecs), _) if ecs.family == FAMILY_IPV4 => {
+            (Some((ecs.high >> 32) as u32), V6 { high: 0, low: 0 })
+        }
         (Some(ecs), _) => (None, V6 { high: ecs.high, low: ecs.low }),
         (None, Sender::V4(address)) => (Some(address), V6 { high: 0, low: 0 }),
         (None, Sender::V6(high, low)) => (None, V6 { high, low }),

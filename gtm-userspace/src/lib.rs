@@ -2,11 +2,14 @@
 //! table; the XDP maps and the server are two readers of it.
 
 pub mod cli;
+pub mod clock;
 pub mod config;
+pub mod daemon;
 pub mod dataplane;
 pub mod decision;
 pub mod geo;
 pub mod health;
+pub mod inputs;
 pub mod name;
 pub mod server;
 pub mod zone;

@@ -37,7 +37,7 @@ pub struct Model {
     /// Where the service listens and how it attaches.
     pub service: Service,
     /// Geo databases in the order of the file; for each network, the first that knows a fact gives it.
-    pub geo_databases: Vec<PathBuf>,
+    pub geo_databases: Vec<GeoDatabase>,
     /// Zones with their records.
     pub zones: Vec<Zone>,
     /// Sources; the first is always `default`.
@@ -63,10 +63,31 @@ impl Model {
         #[expect(clippy::indexing_slicing, reason = "ids are made together with the list they point into")]
         &self.pools[id.0]
     }
+
+    /// The template of an id that this model gave out.
+    ///
+    /// # Panics
+    ///
+    /// With the id of another model.
+    pub fn template(&self, id: TemplateId) -> &Template {
+        #[expect(clippy::indexing_slicing, reason = "ids are made together with the list they point into")]
+        &self.templates[id.0]
+    }
+}
+
+/// A geo database and where the configuration names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GeoDatabase {
+    /// The file.
+    pub path: PathBuf,
+    /// Line of the configuration.
+    pub line: usize,
+    /// Key of the configuration.
+    pub key: String,
 }
 
 /// Where the service listens and how the XDP program attaches.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Service {
     /// Served addresses and ports; answered by the kernel and by the server alike.
     pub listen: Vec<SocketAddr>,

@@ -1,10 +1,10 @@
 //! `[service]` and `[geo]`: where to listen, how to attach, which databases.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::model::{Service, XdpMode};
-use super::reader::{Node, Table, values};
+use super::model::{GeoDatabase, Service, XdpMode};
+use super::reader::{At, Node, Table, values};
 
 /// Keys of `[service]`.
 pub(super) const KEYS: &[&str] = &["listen", "interfaces", "xdp_mode"];
@@ -37,11 +37,16 @@ pub(super) fn read(root: &Table<'_>) -> Option<Service> {
 }
 
 /// The paths of the geo databases; relative ones start at the configuration's folder.
-pub(super) fn read_databases(root: &Table<'_>, folder: &Path) -> Option<Vec<PathBuf>> {
+pub(super) fn read_databases(root: &Table<'_>, folder: &Path) -> Option<Vec<GeoDatabase>> {
     let Some(geo) = root.get("geo") else { return Some(Vec::new()) };
     let table = geo.table()?.with_keys(GEO_KEYS);
     let databases = table.read("databases", |node| node.distinct_list(read_path))?;
-    Some(databases.into_iter().map(|path| folder.join(path.value)).collect())
+    let database = |At { value, place }| GeoDatabase {
+        path: folder.join::<String>(value),
+        line: place.line,
+        key: place.key,
+    };
+    Some(databases.into_iter().map(database).collect())
 }
 
 /// A path as it is written.

@@ -125,7 +125,9 @@ fn base_means_what_it_says() {
         ["192.0.2.53:53".parse().unwrap(), "[2001:db8::53]:5353".parse().unwrap()]
     );
     assert_eq!((model.service.interfaces, model.service.xdp_mode), (vec!["eth0".to_owned()], XdpMode::Auto));
-    assert!(model.geo_databases[0].is_absolute() && model.geo_databases[0].ends_with("country.mmdb"));
+    assert!(
+        model.geo_databases[0].path.is_absolute() && model.geo_databases[0].path.ends_with("country.mmdb")
+    );
     assert_eq!(model.zones[0].nodes.len(), 7);
     assert_eq!((model.sources[0].name.as_str(), model.sources[1].name.as_str()), ("default", "mainland"));
     assert_eq!(model.sources[1].include.countries, ["CN"]);

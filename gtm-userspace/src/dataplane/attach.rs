@@ -23,7 +23,9 @@ impl Generation {
             Ok(Attachment { native, link: program.take_link(link)? })
         };
         let attached = match mode {
-            XdpMode::Auto => attach(true).or_else(|error| if is_unsupported(&error) { attach(false) } else { Err(error) }),
+            XdpMode::Auto => {
+                attach(true).or_else(|error| if is_unsupported(&error) { attach(false) } else { Err(error) })
+            }
             XdpMode::Native => attach(true),
             XdpMode::Generic | XdpMode::Off => attach(false),
         };
@@ -32,7 +34,11 @@ impl Generation {
 
     /// Puts this generation in the place of the one that is attached, with one store by the kernel. On an error the
     /// interface is left without a program.
-    pub(super) fn take_over(&mut self, interface: &str, attachment: Attachment) -> Result<Attachment, DataplaneError> {
+    pub(super) fn take_over(
+        &mut self,
+        interface: &str,
+        attachment: Attachment,
+    ) -> Result<Attachment, DataplaneError> {
         let Attachment { native, link } = attachment;
         let program = self.program()?;
         let link = program.attach_to_link(link).and_then(|link| program.take_link(link));

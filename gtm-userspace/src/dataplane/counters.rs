@@ -1,7 +1,8 @@
 //! The program's counters, summed over the CPUs.
 
-use aya::maps::{Map, MapData, MapInfo, PerCpuArray};
+use aya::maps::{Map, MapData, MapInfo, PerCpuArray, PerCpuValues};
 use aya::programs::loaded_programs;
+use aya::util::nr_cpus;
 use gtm_common::abi::{PerCpu, map};
 use gtm_common::counters::Outcome;
 
@@ -50,11 +51,22 @@ pub fn of_program(id: u32) -> Result<Counters, DataplaneError> {
 
 /// Sums the counters of one generation.
 pub(super) fn read(map: &Map) -> Result<Counters, DataplaneError> {
-    let array = PerCpuArray::<_, Words>::try_from(map).map_err(|error| DataplaneError::map(map::PER_CPU, error))?;
+    let array =
+        PerCpuArray::<_, Words>::try_from(map).map_err(|error| DataplaneError::map(map::PER_CPU, error))?;
     let values = array.get(&0, 0).map_err(|error| DataplaneError::map(map::PER_CPU, error))?;
     let mut counters = Counters::default();
     for value in values.iter() {
         counters.0.iter_mut().zip(value).for_each(|(sum, count)| *sum += count);
     }
     Ok(counters)
+}
+
+/// Sets the counters of one generation, and all else that its CPUs keep, to zero.
+pub(super) fn reset(map: &mut Map) -> Result<(), DataplaneError> {
+    let failed = |error: &dyn std::fmt::Display| DataplaneError::map(map::PER_CPU, error);
+    let mut array = PerCpuArray::<_, Words>::try_from(map).map_err(|error| failed(&error))?;
+    let cpus = nr_cpus().map_err(|(_, error)| failed(&error))?;
+    let zeros =
+        PerCpuValues::try_from(vec![[0; size_of::<Words>() / 8]; cpus]).map_err(|error| failed(&error))?;
+    array.set(0, zeros, 0).map_err(|error| failed(&error))
 }

@@ -80,7 +80,8 @@ impl Generation {
         MappedArray::new(&object, map::RANGES_V6)?.write(0, &table.location.ranges_v6)?;
         MappedArray::new(&object, map::VIEWS)?.write(0, &table.views)?;
         write_listen(&mut object, listen)?;
-        let (slots, blocks) = (MappedArray::new(&object, map::SLOTS)?, MappedArray::new(&object, map::BLOCKS)?);
+        let (slots, blocks) =
+            (MappedArray::new(&object, map::SLOTS)?, MappedArray::new(&object, map::BLOCKS)?);
         let mut generation =
             Self { object, slots, blocks, cursor: PageCursor::default(), placed: Blocks::new() };
         for slot in 0..length("slots", table.slots.len())? {
@@ -88,20 +89,19 @@ impl Generation {
         }
         generation.program()?.load().map_err(verify_error)?;
         sample::check(&generation, listen, table)?;
+        generation.reset_counters()?;
         Ok(generation)
     }
 
     /// Makes a slot answer what the table holds for it now: the block is written first, then the slot in one store.
     pub fn store(&mut self, table: &AnswerTable, slot: u32) -> Result<(), DataplaneError> {
         let position = usize::try_from(slot).unwrap_or(usize::MAX);
-        let block = table.slots.get(position).ok_or_else(|| DataplaneError::map(map::SLOTS, format!("no slot {slot}")))?;
+        let block = table
+            .slots
+            .get(position)
+            .ok_or_else(|| DataplaneError::map(map::SLOTS, format!("no slot {slot}")))?;
         let block = block.load_full();
-        let value = if block.count == 0 || block.alias.is_some() {
-            // NODATA has the zone's SOA, and an alias into our zones brings more records: the server has them.
-            NO_BLOCK
-        } else {
-            u64::from(self.place(&block)?.0)
-        };
+        let value = if block.is_for_kernel() { u64::from(self.place(&block)?.0) } else { NO_BLOCK };
         self.slots.store_u64(position, value)
     }
 
@@ -131,10 +131,17 @@ impl Generation {
         let program = self.object.program(abi::PROGRAM).ok_or(DataplaneError::AbiMismatch)?;
         let program: &Xdp = program.try_into().map_err(DataplaneError::Verify)?;
         let mut out = vec![0; 4096];
-        let options = TestRunOptions { data_in: Some(frame), data_out: Some(&mut out), ..TestRunOptions::new() };
+        let options =
+            TestRunOptions { data_in: Some(frame), data_out: Some(&mut out), ..TestRunOptions::new() };
         let result = program.test_run(options).map_err(DataplaneError::Verify)?;
         out.truncate(usize::try_from(result.data_size_out).unwrap_or_default());
         Ok((result.return_value, out))
+    }
+
+    /// Takes back what the sample queries have counted.
+    fn reset_counters(&mut self) -> Result<(), DataplaneError> {
+        let map = self.object.map_mut(map::PER_CPU).ok_or(DataplaneError::AbiMismatch)?;
+        counters::reset(map)
     }
 
     /// What this generation has counted.
@@ -146,7 +153,8 @@ impl Generation {
 
 /// A block as its page has it: head and records, padded to whole words.
 fn block_words(block: &Block) -> Vec<u64> {
-    let head = BlockHead { len: block.len, count: block.count, step: block.step, rotations: block.rotations() };
+    let head =
+        BlockHead { len: block.len, count: block.count, step: block.step, rotations: block.rotations() };
     let bytes = head.as_bytes().iter().chain(&block.bytes).copied().collect::<Vec<u8>>();
     let word = |chunk: &[u8]| {
         let mut padded = [0; 8];

@@ -45,14 +45,21 @@ impl MappedArray {
     }
 
     /// Writes values from this element on, before anyone reads them.
-    pub(super) fn write<T: IntoBytes + Immutable>(&mut self, first: usize, values: &[T]) -> Result<(), DataplaneError> {
+    pub(super) fn write<T: IntoBytes + Immutable>(
+        &mut self,
+        first: usize,
+        values: &[T],
+    ) -> Result<(), DataplaneError> {
         if first + values.len() > self.elements {
             return Err(DataplaneError::map(self.name, "shorter than what is written to it"));
         }
         if size_of::<T>() == self.stride {
             return self.write_bytes(first * self.stride, values.as_bytes());
         }
-        values.iter().zip(first..).try_for_each(|(value, element)| self.write_bytes(element * self.stride, value.as_bytes()))
+        values
+            .iter()
+            .zip(first..)
+            .try_for_each(|(value, element)| self.write_bytes(element * self.stride, value.as_bytes()))
     }
 
     /// Writes bytes at an offset, before anyone reads them.

@@ -12,7 +12,7 @@ mod generation;
 mod mapped;
 mod names;
 mod pages;
-pub mod sample;
+mod sample;
 
 use std::net::SocketAddr;
 
@@ -58,7 +58,8 @@ impl Dataplane {
         for (interface, attachment) in std::mem::take(&mut self.interfaces) {
             let mode = if attachment.native { XdpMode::Native } else { XdpMode::Generic };
             // An exchange that fails takes the old program off as well: put the new one on afresh.
-            let attachment = next.take_over(&interface, attachment).or_else(|_| next.attach(&interface, mode))?;
+            let attachment =
+                next.take_over(&interface, attachment).or_else(|_| next.attach(&interface, mode))?;
             self.interfaces.push((interface, attachment));
         }
         let old = std::mem::replace(&mut self.generation, next);

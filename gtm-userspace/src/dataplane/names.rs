@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 
-use gtm_common::abi::{
-    Bucket, EMPTY_BUCKET, MAX_PROBES, MAX_TYPES, NO_TYPE, NameRecord, PageRef, TypeEntry,
-};
+use gtm_common::abi::{Bucket, EMPTY_BUCKET, MAX_PROBES, MAX_TYPES, NO_TYPE, NameRecord, PageRef, TypeEntry};
 use gtm_common::names::NameHash;
 
 use super::DataplaneError;
@@ -57,7 +55,9 @@ fn place(records: &[(PageRef, Vec<u64>)], key: u64, size: usize) -> Option<Vec<B
         let hash = name_words(record).iter().fold(NameHash::new(key), |hash, word| hash.add(*word));
         let first = usize::try_from(hash.bucket()).ok()?;
         let mut free = None;
-        for place in (0..usize::try_from(MAX_PROBES).ok()?).map(|probe| first.wrapping_add(probe) & (size - 1)) {
+        for place in
+            (0..usize::try_from(MAX_PROBES).ok()?).map(|probe| first.wrapping_add(probe) & (size - 1))
+        {
             let bucket = buckets.get(place)?;
             if bucket.record == EMPTY_BUCKET {
                 free = free.or(Some(place));
@@ -77,15 +77,16 @@ fn name_words(record: &[u64]) -> &[u64] {
 
 /// The name in little-endian words, the last one padded with zeros.
 fn words(name: &Name) -> Vec<u64> {
-    let word = |chunk: &[u8]| {
-        chunk.iter().rev().fold(0u64, |word, byte| (word << 8) | u64::from(*byte))
-    };
+    let word = |chunk: &[u8]| chunk.iter().rev().fold(0u64, |word, byte| (word << 8) | u64::from(*byte));
     name.as_wire().chunks(8).map(word).collect()
 }
 
 fn record(name: &Name, entries: &[TypeEntry]) -> Result<Vec<u64>, DataplaneError> {
     if entries.len() > MAX_TYPES || entries.iter().any(|entry| entry.qtype == NO_TYPE) {
-        return Err(DataplaneError::TooLarge { what: "types at one name", limit: MAX_TYPES.try_into().unwrap_or(u64::MAX) });
+        return Err(DataplaneError::TooLarge {
+            what: "types at one name",
+            limit: MAX_TYPES.try_into().unwrap_or(u64::MAX),
+        });
     }
     let mut types = [TypeEntry::default(); MAX_TYPES];
     types.iter_mut().zip(entries).for_each(|(place, entry)| *place = *entry);
@@ -102,8 +103,9 @@ mod tests {
     #[test]
     fn every_name_is_found_where_the_program_looks() {
         let entry = TypeEntry { qtype: 1, ..TypeEntry::default() };
-        let names: HashMap<Name, Vec<TypeEntry>> =
-            (0..20_000).map(|index| (format!("host{index}.example.com").parse().unwrap(), vec![entry])).collect();
+        let names: HashMap<Name, Vec<TypeEntry>> = (0..20_000)
+            .map(|index| (format!("host{index}.example.com").parse().unwrap(), vec![entry]))
+            .collect();
         let mut key = 0;
         let table = NameTable::new(&names, || {
             key += 0x1234_5678_9abc_def1;
@@ -115,8 +117,12 @@ mod tests {
             let hash = words(name).iter().fold(NameHash::new(table.key), |hash, word| hash.add(*word));
             let first = usize::try_from(hash.bucket()).unwrap();
             let probes = (0..8).map(|probe| table.buckets[(first + probe) & (table.buckets.len() - 1)]);
-            let bucket = probes.into_iter().find(|bucket| bucket.record == EMPTY_BUCKET || bucket.tag == hash.tag()).unwrap();
-            let (_, record) = table.records.iter().find(|(reference, _)| *reference == bucket.record).unwrap();
+            let bucket = probes
+                .into_iter()
+                .find(|bucket| bucket.record == EMPTY_BUCKET || bucket.tag == hash.tag())
+                .unwrap();
+            let (_, record) =
+                table.records.iter().find(|(reference, _)| *reference == bucket.record).unwrap();
             assert_eq!(name_words(record), words(name), "{name}");
         }
     }

@@ -5,6 +5,7 @@ use gtm_common::abi::{PAGE_SLACK_WORDS, PAGE_WORDS, PageRef};
 use super::DataplaneError;
 
 /// Words of one page, slack included.
+#[expect(clippy::as_conversions, reason = "conversions of constants cannot be done otherwise in a constant")]
 pub(super) const STRIDE_WORDS: usize = (PAGE_WORDS + PAGE_SLACK_WORDS) as usize;
 
 /// Hands out room from the front of page after page.

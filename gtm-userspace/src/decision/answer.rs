@@ -21,7 +21,7 @@ pub struct Block {
     pub step: u16,
     /// The records 0..n followed by 0..n-1 again, so that each rotation is one contiguous piece.
     pub bytes: Box<[u8]>,
-    /// The alias target when the answer is a CNAME.
+    /// The target when the answer is a CNAME into one of our zones.
     pub alias: Option<Name>,
 }
 
@@ -50,6 +50,12 @@ impl Block {
             bytes: bytes.into(),
             alias,
         }
+    }
+
+    /// True when the kernel can answer it alone: NODATA has the zone's SOA, and an alias into our zones brings more
+    /// records, which only the server has.
+    pub fn is_for_kernel(&self) -> bool {
+        self.count > 0 && self.alias.is_none()
     }
 
     /// Number of rotations; at least 1.

@@ -25,11 +25,11 @@ impl Location {
     pub fn new(partition: &Partition) -> Self {
         let ranges_v4: Vec<_> =
             partition.v4.iter().map(|(start, class)| RangeV4 { start: *start, class: class.0 }).collect();
-        let range_v6 = |(start, class): &(u128, ClassId)| {
+        let to_range = |(start, class): &(u128, ClassId)| {
             let V6 { high, low } = v6(Ipv6Addr::from_bits(*start));
             RangeV6 { start_high: high, start_low: low, class: class.0, reserved: 0 }
         };
-        let ranges_v6: Vec<_> = partition.v6.iter().map(range_v6).collect();
+        let ranges_v6: Vec<_> = partition.v6.iter().map(to_range).collect();
         Self {
             index_v4: index(ranges_v4.iter().map(|range| u64::from(range.start) << 32)),
             index_v6: index(ranges_v6.iter().map(|range| range.start_high | u64::from(range.start_low != 0))),
@@ -69,9 +69,10 @@ fn index(starts: impl Iterator<Item = u64>) -> Vec<u32> {
 }
 
 fn v6(address: Ipv6Addr) -> V6 {
-    let [a, b, c, d, e, f, g, h] = address.segments();
-    let join = |parts: [u16; 4]| parts.into_iter().fold(0u64, |value, part| (value << 16) | u64::from(part));
-    V6 { high: join([a, b, c, d]), low: join([e, f, g, h]) }
+    let octets = address.octets();
+    let (high, low) = octets.split_at(8);
+    let join = |half: &[u8]| half.iter().fold(0u64, |value, byte| (value << 8) | u64::from(*byte));
+    V6 { high: join(high), low: join(low) }
 }
 
 struct TableV4<'a>(&'a Location);

@@ -89,6 +89,20 @@ pub enum GeoError {
     },
 }
 
+impl GeoError {
+    /// The file that cannot be used.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Read { path, .. }
+            | Self::NotAFile { path }
+            | Self::TooLarge { path, .. }
+            | Self::Format { path, .. }
+            | Self::SearchTree { path, .. }
+            | Self::Record { path, .. } => path,
+        }
+    }
+}
+
 /// Reads all the databases; every file that cannot be used gives its own error.
 pub fn load(paths: &[PathBuf]) -> Result<Databases, Vec<GeoError>> {
     let mut databases = Vec::new();

@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::check::ProbeError;
 use super::state::{Outcome, State};
 use super::{CheckState, VerdictChange};
+use crate::clock;
 use crate::config::model::{Check, CheckId, CheckKind, Target, Template, Verdict};
 
 /// The first probes of new checks are spread over this long, or over their interval when that is shorter: until then
@@ -170,7 +171,7 @@ impl<P: Probe> Driver<P> {
     /// Times and reports until `stop` is dropped; returns itself with the probes that still run.
     async fn run(mut self, changes: mpsc::Sender<VerdictChange>, mut stop: oneshot::Receiver<()>) -> Self {
         loop {
-            let next = self.start_due(Instant::now());
+            let next = self.start_due(clock::now());
             tokio::select! {
                 _ = &mut stop => return self,
                 Some(ended) = self.tasks.join_next_with_id() => self.finish(ended),
@@ -183,7 +184,7 @@ impl<P: Probe> Driver<P> {
                     // Nobody wants to know any more; the states stay readable.
                     Err(_) => self.unreported.clear(),
                 },
-                () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
+                () = sleep_until(next.unwrap_or_else(clock::now)), if next.is_some() => {}
             }
         }
     }
@@ -244,7 +245,7 @@ impl<P: Probe> Driver<P> {
 
     /// Goes over to these checks; what is known of those that stay the same is carried over.
     fn configure(&mut self, checks: &[Check], templates: &[Template]) {
-        let now = Instant::now();
+        let now = clock::now();
         let templates: Vec<Arc<Template>> = templates.iter().cloned().map(Arc::new).collect();
         let old_checks = std::mem::take(&mut self.checks);
         let old_states = std::mem::take(&mut *lock(&self.states));
@@ -296,9 +297,10 @@ impl<P: Probe> Driver<P> {
 }
 
 /// What makes two checks of different configurations the same: the target, and all of the template but its name.
-type Identity<'a> = (&'a Target, &'a CheckKind, [Duration; 2], [u32; 2], Verdict);
+pub(crate) type Identity<'a> = (&'a Target, &'a CheckKind, [Duration; 2], [u32; 2], Verdict);
 
-fn identity<'a>(target: &'a Target, template: &'a Template) -> Identity<'a> {
+/// The identity of a check.
+pub(crate) fn identity<'a>(target: &'a Target, template: &'a Template) -> Identity<'a> {
     let Template { name: _, kind, interval, timeout, failures, successes, initial } = template;
     (target, kind, [*interval, *timeout], [*failures, *successes], *initial)
 }

@@ -1,0 +1,75 @@
+//! The daemon: wires configuration, health, decision, dataplane and server together, and lives until it is told to end.
+
+mod events;
+mod reload;
+mod service;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::config::Problem;
+use crate::dataplane::DataplaneError;
+use crate::health::Prober;
+use crate::inputs::Inputs;
+use crate::server::BindError;
+use service::Running;
+
+/// Why the daemon could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Configuration, zones or geo data cannot be used.
+    #[error("the configuration cannot be used ({} problems)", .0.len())]
+    Inputs(Vec<Problem>),
+    /// An address cannot be served.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The program cannot be loaded or attached.
+    #[error(transparent)]
+    Dataplane(#[from] DataplaneError),
+    /// The TLS of the https checks cannot be set up.
+    #[error("the https checks cannot be set up: {0}")]
+    Tls(String),
+    /// Signals cannot be received.
+    #[error("signals cannot be received: {0}")]
+    Signals(#[source] std::io::Error),
+}
+
+/// Serves until SIGTERM or SIGINT; SIGHUP loads the configuration anew. Must be called inside a multi-threaded tokio
+/// runtime.
+pub async fn run(config: &Path) -> Result<(), StartError> {
+    let mut hangup = signals(SignalKind::hangup())?;
+    let mut terminate = signals(SignalKind::terminate())?;
+    let mut interrupt = signals(SignalKind::interrupt())?;
+    raise_file_limit();
+    let inputs = tokio::task::block_in_place(|| Inputs::load(config)).map_err(StartError::Inputs)?;
+    let prober = Prober::new().map_err(|error| StartError::Tls(error.to_string()))?;
+    let mut running = Running::start(inputs, Arc::new(prober))?;
+    loop {
+        tokio::select! {
+            // Signals first: a flood of verdicts does not keep an operator out.
+            biased;
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hangup.recv() => running.reload(config).await,
+            change = running.next_change() => running.take(&change),
+        }
+    }
+    running.stop().await;
+    Ok(())
+}
+
+fn signals(kind: SignalKind) -> Result<Signal, StartError> {
+    signal(kind).map_err(StartError::Signals)
+}
+
+/// Every probe and connection holds a file: take as many as we may.
+fn raise_file_limit() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(error) = raised {
+        tracing::warn!(%error, "the limit of open files was not raised");
+    }
+}

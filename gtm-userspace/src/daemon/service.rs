@@ -1,0 +1,109 @@
+//! What runs, and how a change of a verdict becomes an answer.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::StartError;
+use super::events;
+use crate::config::Model;
+use crate::config::model::XdpMode;
+use crate::dataplane::{Dataplane, DataplaneError};
+use crate::decision::decider::Switch;
+use crate::decision::{AnswerTable, Conditions, Decider};
+use crate::health::{Prober, Scheduler, VerdictChange};
+use crate::inputs::Inputs;
+use crate::server::{Limits, Server, Steering, Tables};
+use crate::zone::lookup::ZoneSet;
+
+/// Changes of verdict that wait for the decision; a scheduler that finds it full keeps them.
+pub(super) const CHANGES: usize = 1024;
+
+/// The running service.
+pub(super) struct Running {
+    pub(super) model: Arc<Model>,
+    pub(super) decider: Decider,
+    pub(super) dataplane: Option<Dataplane>,
+    pub(super) server: Server,
+    pub(super) health: Scheduler<Prober>,
+    pub(super) changes: mpsc::Receiver<VerdictChange>,
+}
+
+impl Running {
+    /// Starts serving; whatever was started before an error is ended again.
+    pub(super) fn start(inputs: Inputs, prober: Arc<Prober>) -> Result<Self, StartError> {
+        let Inputs { model, partition, warnings, .. } = inputs;
+        for warning in &warnings {
+            tracing::warn!("{warning}");
+        }
+        let (sender, changes) = mpsc::channel(CHANGES);
+        let health = Scheduler::start(&model.checks, &model.templates, prober, sender);
+        let verdicts = health.states().into_iter().map(|state| state.verdict).collect();
+        let conditions = Conditions { verdicts, ..Conditions::default() };
+        let decider = Decider::new(Arc::clone(&model), &partition, conditions);
+        let server = Server::bind(&model.service.listen, tables(&model, &decider), Limits::default())?;
+        let dataplane = tokio::task::block_in_place(|| attach(&model, &decider))?;
+        events::serving(&model, &decider, dataplane.as_ref());
+        Ok(Self { model, decider, dataplane, server, health, changes })
+    }
+
+    /// The next change of a verdict; for ever when nothing is checked.
+    pub(super) async fn next_change(&mut self) -> VerdictChange {
+        match self.changes.recv().await {
+            Some(change) => change,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Takes a change of a verdict: decides, and stores what changed where the kernel and the server read it.
+    pub(super) fn take(&mut self, change: &VerdictChange) {
+        let switches = self.decider.set_verdict(change.check, change.verdict);
+        if let Err(error) = self.store(&switches) {
+            // The server has the new answers already; the kernel keeps its old ones until the next change or reload.
+            tracing::error!(%error, "the kernel's answers were not changed");
+        }
+        for switch in &switches {
+            events::answer_switched(&self.model, switch);
+        }
+    }
+
+    fn store(&mut self, switches: &[Switch]) -> Result<(), DataplaneError> {
+        let Some(dataplane) = &mut self.dataplane else { return Ok(()) };
+        let table = self.decider.table();
+        for switch in switches {
+            match dataplane.store(table, switch.slot) {
+                // A new generation has room, and every slot as it is now.
+                Err(DataplaneError::BlocksFull) => {
+                    return tokio::task::block_in_place(|| {
+                        dataplane.replace(&self.model.service.listen, table)
+                    });
+                }
+                stored => stored?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Detaches, and ends everything that was started.
+    pub(super) async fn stop(self) {
+        events::stopped(self.dataplane.as_ref(), self.server.counters());
+        drop(self.dataplane);
+        self.server.shutdown().await;
+        self.health.stop().await;
+    }
+}
+
+/// What the server answers from: the zones, and the names of the access domains that are steered now.
+pub(super) fn tables(model: &Model, decider: &Decider) -> Tables {
+    let steered = model.domains.iter().filter(|domain| domain.enabled).map(|domain| domain.name.clone());
+    let answers: Arc<dyn Steering> = Arc::<AnswerTable>::clone(decider.table());
+    Tables::new(ZoneSet::new(model.zones.iter().cloned(), steered), answers)
+}
+
+fn attach(model: &Model, decider: &Decider) -> Result<Option<Dataplane>, DataplaneError> {
+    let service = &model.service;
+    if service.xdp_mode == XdpMode::Off {
+        return Ok(None);
+    }
+    Dataplane::start(&service.interfaces, service.xdp_mode, &service.listen, decider.table()).map(Some)
+}

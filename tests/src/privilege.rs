@@ -1,0 +1,37 @@
+//! What to do with a test that needs root: skip it by name, or fail when skips are forbidden.
+
+use std::env;
+
+/// True when the test `name`, which needs root, can run. Otherwise it is skipped: without root, and in a quick run
+/// (`GTM_TEST_QUICK=1`).
+pub fn root_or_skip(name: &str) -> bool {
+    if is_set("GTM_TEST_QUICK") {
+        skip(name, "needs root, and this is a quick run");
+        return false;
+    }
+    if !is_root() {
+        skip(name, "needs root");
+        return false;
+    }
+    true
+}
+
+/// Reports that the test `name` cannot run here and why; fails it when `GTM_TEST_STRICT=1`.
+///
+/// # Panics
+///
+/// When skips are forbidden: that is how a test fails.
+#[expect(clippy::print_stderr, reason = "a skipped test says so on the terminal, whatever runs the tests")]
+pub fn skip(name: &str, reason: &str) {
+    eprintln!("skipped {name}: {reason}");
+    assert!(!is_set("GTM_TEST_STRICT"), "{name} was skipped although GTM_TEST_STRICT=1: {reason}");
+}
+
+fn is_set(variable: &str) -> bool {
+    env::var_os(variable).is_some_and(|value| value == "1")
+}
+
+/// True when this process runs as root.
+pub fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
