@@ -26,8 +26,8 @@ use std::path::Path;
 use toml::de::DeTable;
 
 pub(crate) use file::read_text;
-pub(crate) use names::suggestion;
 pub use model::Model;
+pub(crate) use names::suggestion;
 pub use problem::{ConfigErrors, Problem};
 
 use domains::Known;

@@ -62,7 +62,7 @@ fn partition() -> impl Strategy<Value = Partition> {
             ranges
         };
         // Half of the IPv6 ranges differ in the upper 64 bits, the others in the lower ones.
-        let place = |start: u32| u128::from(start) << if start % 2 == 0 { 96 } else { 8 };
+        let place = |start: u32| u128::from(start) << if start.is_multiple_of(2) { 96 } else { 8 };
         let mut v6: Vec<_> = ranges(&v6).into_iter().map(|(start, class)| (place(start), class)).collect();
         v6.sort_unstable();
         v6.dedup_by_key(|(_, class)| *class);
@@ -138,6 +138,9 @@ fn ends(address: IpAddr, length: u8) -> [IpAddr; 2] {
 }
 
 proptest! {
+    // Each case compiles several tables with their indexes of 65,537 elements.
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
     #[test]
     fn an_unavailable_address_is_never_chosen_while_the_route_has_an_available_one(world in world()) {
         let conditions = world.conditions();

@@ -16,7 +16,7 @@ fn demo() -> Model {
     config::load(&path).unwrap_or_else(|errors| panic!("{errors}")).model
 }
 
-/// Clients of the scenario: 1.2.4.0/22 and 2400::/16 in CN, 1.64.0.0/15 in HK, 8.0.0.0/12 and 2620::/16 elsewhere.
+/// Clients of the scenario: `1.2.4.0/22` and `2400::/16` in CN, `1.64.0.0/15` in HK, `8.0.0.0/12` and `2620::/16` elsewhere.
 fn world(model: &Model) -> Partition {
     let of = |name: &str, by| {
         let source = SourceId(model.sources.iter().position(|source| source.name == name).unwrap());
