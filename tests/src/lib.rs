@@ -1,23 +1,30 @@
-//! The harness of the test tiers: namespaces, links and processes as guards that clean up after themselves, also after
-//! a panic, and the worked scenario built from them.
+//! The harness of the test tiers: queries and frames, one configuration served by program and server, and namespaces,
+//! links and processes as guards that clean up after themselves, also after a panic; from these the worked scenario.
 //!
 //! Everything made here lives in network namespaces of its own; the network of the host is never touched.
 
 pub mod client;
 pub mod counters;
+pub mod dns;
+pub mod frame;
 pub mod leftover;
 pub mod link;
 pub mod namespace;
 pub mod pass;
 pub mod privilege;
 pub mod process;
+pub mod query;
 pub mod scenario;
+pub mod service;
 pub mod site;
 pub mod wait;
 
 pub use client::Client;
+pub use frame::Datagram;
 pub use link::Veth;
 pub use namespace::Namespace;
 pub use process::Process;
+pub use query::Query;
+pub use service::Service;
 pub use site::Site;
 pub use wait::eventually;

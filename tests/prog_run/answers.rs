@@ -1,0 +1,161 @@
+//! What is answered: types, classes of clients, aliases, several addresses in turn.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use gtm_tests::{Query, Service};
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::unistd::Pid;
+
+use crate::program::{Program, V4, V6, can_run};
+
+#[test]
+fn addresses_by_class() {
+    let Some(program) = Program::example() else { return };
+    for (client, last) in [
+        (V4, 1),
+        ("9.255.255.255", 1),
+        ("10.0.0.0", 2),
+        ("10.0.255.255", 2),
+        ("10.1.0.0", 3),
+        ("10.1.1.255", 3),
+        ("10.1.2.0", 4),
+        ("10.1.2.255", 4),
+        ("10.1.3.0", 3),
+        ("10.2.0.0", 2),
+        ("10.255.255.255", 2),
+        ("11.0.0.0", 1),
+        (V6, 1),
+        ("2001:db8:9:ffff:ffff:ffff:ffff:ffff", 1),
+        ("2001:db8:a::", 2),
+        ("2001:db8:a:ff:ffff:ffff:ffff:ffff", 2),
+        ("2001:db8:a:100::", 3),
+        ("2001:db8:a:1fe:ffff:ffff:ffff:ffff", 3),
+        ("2001:db8:a:1ff::", 4),
+        ("2001:db8:a:1ff:ffff:ffff:ffff:ffff", 4),
+        ("2001:db8:a:200::", 2),
+        ("2001:db8:b::", 1),
+    ] {
+        program.check(client, "www.example.com A", &format!("192.0.2.{last}0"));
+        program.check(client, "www.example.com AAAA", &format!("2001:db8:ffff::{last}0"));
+        program.check(client, "plain.example.com A", "192.0.2.10");
+    }
+}
+
+#[test]
+fn aliases() {
+    let Some(program) = Program::example() else { return };
+    for rtype in ["A", "AAAA", "CNAME", "TXT", "HTTPS", "TYPE127", "TYPE256", "TYPE65535"] {
+        program.check_both(&format!("cdn.example.com {rtype}"), "cdn.example.net");
+        program.check("10.9.9.9", &format!("geo.example.com {rtype} edns"), "cdn1.example.net");
+        program.check("2001:db8:a::1", &format!("geo.example.com {rtype} edns"), "cdn1.example.net");
+        // The server adds what the target answers.
+        program.check_both(&format!("inside.example.com {rtype}"), "passed_no_block");
+    }
+    for rtype in ["OPT", "TYPE128", "IXFR", "AXFR", "ANY"] {
+        program.check_both(&format!("cdn.example.com {rtype}"), "passed_unknown_type");
+    }
+    program.check_both("mixed.example.com A rd", "cdn1.example.net");
+    program.check_both("mixed.example.com AAAA", "passed_unknown_type");
+    program.check_both("mixed.example.com CNAME", "passed_unknown_type");
+}
+
+#[test]
+fn what_the_server_answers() {
+    let Some(program) = Program::example() else { return };
+    program.check_both("static.example.com A", "passed_unknown_name");
+    program.check_both("off.example.com A", "passed_unknown_name");
+    program.check_both("none.example.com A", "passed_unknown_name");
+    program.check_both("example.org A", "passed_unknown_name");
+    program.check_both("xn--www.example.com A", "passed_unknown_name");
+    program.check_both("below.www.example.com A", "passed_unknown_name");
+    program.check_both("ww.example.com A", "passed_unknown_name");
+    program.check_both("com A", "passed_unknown_name");
+    program.check_both(". A", "passed_unknown_name");
+    program.check_both("www.example.com TXT", "passed_unknown_type");
+    program.check_both("www.example.com TYPE0", "passed_unknown_type");
+    program.check_both("www.example.com CNAME", "passed_unknown_type");
+    program.check_both("www.example.com ANY", "passed_unknown_type");
+    program.check_both("www.example.com AXFR", "passed_unknown_type");
+    program.check_both("www.example.com TYPE65535", "passed_unknown_type");
+    program.check_both("offline.example.com A", "passed_no_block");
+    program.check_both("members.example.com A", "passed_no_block");
+    program.check("10.1.1.1", "members.example.com A", "192.0.2.20");
+}
+
+/// Pools of 1 to 16 addresses, all down, so that all are answered: every rotation is met before any is met again.
+#[test]
+fn every_rotation_of_1_to_16_addresses() {
+    if !can_run() {
+        return;
+    }
+    let _pinned = PinnedGuard::new();
+    let mut config = String::from(
+        "version = 1\n[service]\nlisten = ['198.51.100.53', '2001:db8::53']\ninterfaces = ['none']\n\
+         [zone.'example']\nfile = 'zone'\n[template.down]\nkind = 'ping'\ninitial = 'down'\n",
+    );
+    let address = |kind: &str, last: u16| {
+        if kind == "ipv4" { format!("192.0.2.{last}") } else { format!("2001:db8:ffff::{last}") }
+    };
+    for (kind, rtype) in [("ipv4", "A"), ("ipv6", "AAAA")] {
+        for count in 1..=16 {
+            writeln!(config, "[pool.{kind}-{count}]\nkind = '{kind}'\ntemplates = ['down']").unwrap();
+            for last in 1..=count {
+                let address = address(kind, last);
+                writeln!(config, "[[pool.{kind}-{count}.address]]\naddress = '{address}'\nordinal = {last}")
+                    .unwrap();
+            }
+            writeln!(config, "[[domain]]\nname = 'n{count}.example'\ntype = '{rtype}'\npolicy = 'ordinal'")
+                .unwrap();
+            writeln!(config, "[[domain.pool]]\npool = '{kind}-{count}'\nordinal = 1").unwrap();
+        }
+    }
+    let zone = "$ORIGIN example.\n$TTL 1h\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.53\n";
+    let program = Program::new(Service::from_text(&config, zone).unwrap());
+    for (client, kind, rtype) in
+        [(V4, "ipv4", "A"), (V6, "ipv4", "A"), (V4, "ipv6", "AAAA"), (V6, "ipv6", "AAAA")]
+    {
+        for count in 1..=16 {
+            let query: Query = format!("n{count}.example {rtype} edns").parse().unwrap();
+            let rotation = |first: u16| -> Vec<u8> {
+                let order = (first..=count).chain(1..first);
+                query.answer(&order.map(|last| address(kind, last).as_str().into()).collect::<Vec<_>>(), 0)
+            };
+            let expect: BTreeSet<_> = (1..=count).map(rotation).collect();
+            let frame = program.datagram(client, &query.bytes()).frame().unwrap();
+            let answers: Vec<_> = (0..2 * count).map(|_| program.run(&frame).unwrap().payload).collect();
+            for turn in answers.windows(count.into()) {
+                assert_eq!(turn.iter().cloned().collect::<BTreeSet<_>>(), expect, "{count} {kind}");
+            }
+            if let [first, second, ..] = answers.as_slice()
+                && count > 2
+            {
+                let position =
+                    |answer: &Vec<u8>| (1..=count).position(|start| &rotation(start) == answer).unwrap();
+                assert_eq!((position(first) + 1) % usize::from(count), position(second), "rotates by one");
+            }
+        }
+    }
+}
+
+/// Each CPU turns by itself: while this lives, the thread stays on one.
+struct PinnedGuard(CpuSet);
+
+impl PinnedGuard {
+    fn new() -> Self {
+        let this = Pid::from_raw(0);
+        let before = sched_getaffinity(this).unwrap();
+        let first = (0..CpuSet::count()).find(|cpu| before.is_set(*cpu).unwrap()).unwrap();
+        let mut one = CpuSet::new();
+        one.set(first).unwrap();
+        sched_setaffinity(this, &one).unwrap();
+        Self(before)
+    }
+}
+
+impl Drop for PinnedGuard {
+    fn drop(&mut self) {
+        // The thread ends with its test in any case.
+        sched_setaffinity(Pid::from_raw(0), &self.0).ok();
+    }
+}

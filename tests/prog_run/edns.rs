@@ -1,0 +1,200 @@
+//! The OPT record: sizes, options, client subnets.
+
+use gtm_tests::Query;
+
+use crate::program::{Program, V4, V6};
+
+#[test]
+fn opt_record() {
+    let Some(program) = Program::example() else { return };
+    for size in [0, 511, 512, 1232, 4096, 65535] {
+        program.check_both(&format!("www.example.com A edns={size}"), "192.0.2.10");
+        program.check_both(&format!("cdn.example.com A edns={size} do"), "cdn.example.net");
+    }
+    program.check_both("www.example.com A edns do", "192.0.2.10");
+    program.check_both("www.example.com A edns version=1", "passed_bad_edns");
+    program.check_both("www.example.com A edns version=255 do", "passed_bad_edns");
+}
+
+/// Sixteen addresses are 448 bytes and fit beside a short name; what does not fit is the server's to cut.
+#[test]
+fn size_limits() {
+    let Some(program) = Program::example() else { return };
+    let all: Vec<String> = (201..=216).map(|last| format!("2001:db8:ffff::{last}")).collect();
+    let answered = |client: &str, query: &str| {
+        let query: Query = query.parse().unwrap();
+        let sent = program.run(&program.datagram(client, &query.bytes()).frame().unwrap());
+        sent.map(|datagram| {
+            let records: Vec<_> = all.iter().map(|address| address.as_str().into()).collect();
+            assert_eq!(datagram.payload.len(), query.answer(&records, 0).len());
+            assert_eq!(
+                gtm_tests::dns::sorted(&datagram.payload),
+                gtm_tests::dns::sorted(&query.answer(&records, 0))
+            );
+            datagram.payload.len()
+        })
+    };
+    for client in [V4, V6] {
+        // Header 12, question 21, records 448.
+        assert_eq!(answered(client, "all.example.com AAAA"), Ok(481));
+        // The OPT record has 11 bytes, a subnet of 56 bits 15 and one of 128 bits 24.
+        assert_eq!(answered(client, "all.example.com AAAA edns=0"), Ok(492));
+        assert_eq!(answered(client, "all.example.com AAAA edns=512 ecs=2001:db8::/56"), Ok(507));
+        assert_eq!(answered(client, "all.example.com AAAA edns=512 ecs=2001:db8::/96"), Ok(512));
+        assert_eq!(
+            answered(client, "all.example.com AAAA edns=512 ecs=2001:db8::/97"),
+            Err("passed_too_large")
+        );
+        assert_eq!(
+            answered(client, "all.example.com AAAA edns=511 ecs=2001:db8::/128"),
+            Err("passed_too_large")
+        );
+        assert_eq!(
+            answered(client, "all.example.com AAAA edns=515 ecs=2001:db8::/128"),
+            Err("passed_too_large")
+        );
+        assert_eq!(answered(client, "all.example.com AAAA edns=516 ecs=2001:db8::/128"), Ok(516));
+        assert_eq!(answered(client, "all.example.com AAAA edns=65535 ecs=2001:db8::/128"), Ok(516));
+    }
+}
+
+#[test]
+fn client_subnet() {
+    let Some(program) = Program::example() else { return };
+    for (subnet, last, scope) in [
+        ("10.1.2.0/24", 4, 24),
+        ("10.1.2.9/32", 4, 24),
+        ("10.1.3.0/24", 3, 24),
+        ("10.1.0.0/20", 3, 23),
+        ("10.1.128.0/17", 3, 17),
+        ("10.0.0.0/8", 2, 16),
+        ("10.128.0.0/9", 2, 9),
+        ("0.0.0.0/1", 1, 5),
+        ("128.0.0.0/1", 1, 1),
+        ("192.0.2.0/24", 1, 1),
+        ("255.255.255.255/32", 1, 1),
+        ("2001:db8::/32", 1, 45),
+        ("2001:db8:a::/48", 2, 56),
+        ("2001:db8:a:100::/56", 3, 57),
+        ("2001:db8:a:1fe::/63", 3, 64),
+        ("2001:db8:a:1ff::/64", 4, 64),
+        ("2001:db8:a:1ff::1/128", 4, 64),
+        ("2001:db8:a:200::/55", 2, 55),
+        ("2001:db8:b::/48", 1, 48),
+        ("8000::/1", 1, 1),
+        ("::/1", 1, 3),
+    ] {
+        for client in [V4, V6, "10.1.2.3"] {
+            let query = format!("www.example.com A edns ecs={subnet}");
+            program.check(client, &query, &format!("192.0.2.{last}0 scope {scope}"));
+            let query = format!("www.example.com AAAA edns=512 do option=10:0011223344556677 ecs={subnet}");
+            program.check(client, &query, &format!("2001:db8:ffff::{last}0 scope {scope}"));
+            // The answer does not depend on the client.
+            let query = format!("plain.example.com A edns ecs={subnet}");
+            program.check(client, &query, "192.0.2.10 scope 0");
+        }
+    }
+    // Every length of the address.
+    for length in 1..=32 {
+        program.check_both(&format!("www.example.com A edns ecs=128.0.0.0/{length}"), "192.0.2.10 scope 1");
+    }
+    for length in 1..=128 {
+        program.check_both(&format!("www.example.com A edns ecs=8000::/{length}"), "192.0.2.10 scope 1");
+    }
+}
+
+/// A subnet of length 0 tells nothing: the sender is the client, and the scope is 0 (RFC 7871 section 7.1.2).
+#[test]
+fn client_subnet_of_length_0() {
+    let Some(program) = Program::example() else { return };
+    for subnet in ["0.0.0.0/0", "::/0"] {
+        program.check("10.1.2.3", &format!("www.example.com A edns ecs={subnet}"), "192.0.2.40 scope 0");
+        program.check("2001:db8:a::3", &format!("www.example.com A edns ecs={subnet}"), "192.0.2.20 scope 0");
+    }
+}
+
+#[test]
+fn options_around_a_client_subnet() {
+    let Some(program) = Program::example() else { return };
+    let expect = "192.0.2.40 scope 24";
+    for options in [
+        "option=10:0011223344556677 ecs=10.1.2.0/24",
+        "ecs=10.1.2.0/24 option=10:0011223344556677",
+        "option=65001 option=3:abcd ecs=10.1.2.0/24 option=12:000000",
+        "option=12:00 option=12:0000 option=12:000000 ecs=10.1.2.0/24",
+        "option=1 option=2 option=3 option=4 option=5 option=6 option=7 ecs=10.1.2.0/24",
+        "ecs=10.1.2.0/24 option=1 option=2 option=3 option=4 option=5 option=6 option=7:00",
+    ] {
+        program.check_both(&format!("www.example.com A edns {options}"), expect);
+    }
+    for options in [
+        "option=1 option=2 option=3 option=4 option=5 option=6 option=7 option=9 ecs=10.1.2.0/24",
+        "ecs=10.1.2.0/24 option=1 option=2 option=3 option=4 option=5 option=6 option=7 option=9",
+        "option=1 option=2 option=3 option=4 option=5 option=6 option=7 option=9 option=10",
+    ] {
+        program.check_both(&format!("www.example.com A edns {options}"), "passed_many_options");
+    }
+    let long = "00".repeat(900);
+    program.check_both(&format!("www.example.com A edns option=12:{long} ecs=10.1.2.0/24"), expect);
+    program.check_both("www.example.com A edns option=10:00 option=1 option=2:00", "192.0.2.10");
+}
+
+#[test]
+fn malformed_client_subnet() {
+    let Some(program) = Program::example() else { return };
+    for options in [
+        "option=8",
+        "option=8:0001",
+        "option=8:000118",
+        "option=8:00011800",           // no address
+        "option=8:000118000a01",       // too short
+        "option=8:000118000a010200",   // too long
+        "option=8:00010000ff",         // the same, without a length
+        "option=8:000117000a0103",     // a bit behind the prefix
+        "option=8:00010100c0",         // the same
+        "option=8:000118180a0102",     // a scope
+        "option=8:000121000a01020300", // 33 bits
+        "option=8:00000000",           // family 0
+        "option=8:000308000a",         // family 3
+        "option=8:010118000a0102",     // family 257
+        "option=8:0002810020010db8000000000000000000000000 00",
+        "option=8:0002400020010db80000000100",
+        "option=8:0002410020010db80000000140",
+        "option=8:00027f0020010db8000000000000000000000001",
+        "ecs=10.1.2.0/24 ecs=10.1.2.0/24",
+        "ecs=10.1.2.0/24 option=10 option=8:00010000",
+        "option=8:00010000 ecs=10.1.2.0/24",
+    ] {
+        let options = options.replace(" 00", "00");
+        program.check_both(&format!("www.example.com A edns {options}"), "passed_bad_ecs");
+    }
+}
+
+/// Option lengths that do not fill the record.
+#[test]
+fn malformed_options() {
+    let Some(program) = Program::example() else { return };
+    for (length, options) in [
+        (1, "00"),
+        (3, "000a00"),
+        (4, "000a0001"),
+        (5, "000a000200"),
+        (4, "000affff"),
+        (7, "0008000800011800"),
+        (3, "000a0000"),
+        (5, "000a0000"),
+        (65535, "000a0000"),
+    ] {
+        let opt = format!("00 0029 1000 00000000 {length:04x} {options}").replace(' ', "");
+        program.check_both(&format!("www.example.com A counts=1,0,0,1 tail={opt}"), "passed_bad_edns");
+    }
+    // Another record than OPT, and an OPT record elsewhere than at the root.
+    for record in [
+        "00 0001 0001 0000001e 0004 0a000001",
+        "0161 00 0029 1000 00000000 0000",
+        "c00c 0029 1000 00000000 0000",
+    ] {
+        let record = record.replace(' ', "");
+        program.check_both(&format!("www.example.com A counts=1,0,0,1 tail={record}"), "passed_bad_edns");
+    }
+}

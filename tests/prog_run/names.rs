@@ -1,0 +1,140 @@
+//! Names: letter case, all lengths, and bytes that are no name.
+
+use std::fmt::Write as _;
+
+use gtm_tests::query::wire;
+use gtm_tests::{Query, Service};
+
+use crate::program::{Program, V4, V6, can_run};
+
+#[test]
+fn letter_case_is_kept() {
+    let Some(program) = Program::example() else { return };
+    program.check_both("WWW.EXAMPLE.COM A", "192.0.2.10");
+    program.check_both("wWw.eXaMpLe.CoM A edns", "192.0.2.10");
+    program.check_both("CDN.Example.coM TXT", "cdn.example.net");
+    // Characters beside the letters are not letters in another case.
+    program.check_both("ww@.example.com A", "passed_unknown_name");
+    program.check_both("ww[.example.com A", "passed_unknown_name");
+    program.check_both(r"ww\247.example.com A", "passed_unknown_name");
+}
+
+/// Bytes that resemble a steered name, but are another name or none.
+#[test]
+fn not_the_name() {
+    let Some(program) = Program::example() else { return };
+    #[track_caller]
+    fn check(program: &Program, qname: &[u8], expect: &str) {
+        for client in [V4, V6] {
+            program.check_query(client, &Query::new(qname.to_vec(), 1), expect);
+            program.check_query(client, &Query::new(qname.to_vec(), 1).with_opt(1232, Vec::new()), expect);
+        }
+    }
+    check(&program, b"\x03www\x07example\x03com\0", "192.0.2.10");
+    check(&program, b"\x0bwww\x07example\x03com\0", "passed_unknown_name");
+    check(&program, b"\x03www\x07example\x04com\0", "passed_unknown_name");
+    check(&program, b"\x03www\x07example\x83com\0", "passed_unknown_name");
+    check(&program, b"\x43www\x07example\x03com\0", "passed_unknown_name");
+    check(&program, b"\x03www\x07example\xc0\x0c\0", "passed_unknown_name");
+    check(&program, b"\x03www\x47example\x03com\0", "passed_unknown_name");
+    check(&program, b"\x0fwww.example.com\0", "passed_unknown_name");
+    // A zero byte in a label: what ends there for the program is no name, and what follows is type and class.
+    check(&program, b"\x07www\0com\x03net\0", "passed_bad_question");
+    check(&program, b"\x07www\0\0\x01\0\x01\x03net\0", "passed_bad_edns");
+    // A pointer has no root label behind it.
+    check(&program, b"\xc0\x0c", "passed_bad_question");
+    check(&program, b"\x03www\xc0\x0c", "passed_bad_question");
+}
+
+/// The steered names of every length from 1 to 255 bytes, so that type, class and everything behind them meets every
+/// alignment, and the same for the records of the answer: aliases of every length.
+#[test]
+fn every_length() {
+    if !can_run() {
+        return;
+    }
+    let lengths = || 3..=255;
+    let mut config = String::from(
+        "version = 1\n[service]\nlisten = ['198.51.100.53', '2001:db8::53']\ninterfaces = ['none']\n\
+         [zone.'.']\nfile = 'zone'\n[pool.one]\nkind = 'ipv4'\n[[pool.one.address]]\naddress = '192.0.2.1'\nordinal = 1\n",
+    );
+    for length in lengths() {
+        let name = name_of(length, 'n');
+        writeln!(config, "[[domain]]\nname = '{name}'\ntype = 'A'\npolicy = 'ordinal'").unwrap();
+        writeln!(config, "[[domain.pool]]\npool = 'one'\nordinal = 1").unwrap();
+    }
+    let extra = [most_labels(), ".".to_owned(), r"a\000b.c".to_owned(), "b".to_owned()];
+    for name in &extra {
+        writeln!(config, "[[domain]]\nname = '{name}'\ntype = 'A'\npolicy = 'ordinal'").unwrap();
+        writeln!(config, "[[domain.pool]]\npool = 'one'\nordinal = 1").unwrap();
+    }
+    let zone = "$ORIGIN .\n$TTL 1h\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.53\n";
+    let program = Program::new(Service::from_text(&config, zone).unwrap());
+    for name in lengths().map(|length| name_of(length, 'N')).chain([most_labels(), ".".to_owned()]) {
+        for rest in ["A", "A rd edns", "A edns ecs=10.1.2.0/23 option=10:00"] {
+            program.check_both(&format!("{name} {rest}"), "192.0.2.1");
+            program.check_both(&format!("{name} AAA{rest}"), "passed_unknown_type");
+        }
+        let other = name.replace('N', "x");
+        if other != name {
+            program.check_both(&format!("{other} A edns"), "passed_unknown_name");
+        }
+    }
+    // Its zero byte ends it for the program.
+    program.check_both(r"a\000b.c A edns", "passed_bad_question");
+    // Past the longest name: 256 bytes and more.
+    for length in [256, 257, 264, 300] {
+        program.check_both(&format!("{} A", name_of(length, 'n')), "passed_bad_question");
+    }
+}
+
+#[test]
+fn aliases_of_every_length() {
+    if !can_run() {
+        return;
+    }
+    let mut config = String::from(
+        "version = 1\n[service]\nlisten = ['198.51.100.53', '2001:db8::53']\ninterfaces = ['none']\n\
+         [zone.'example']\nfile = 'zone'\n",
+    );
+    let lengths = || 3..=255;
+    for length in lengths() {
+        let target = name_of(length, 't');
+        writeln!(
+            config,
+            "[pool.p{length}]\nkind = 'domain'\n[[pool.p{length}.address]]\naddress = '{target}'\nordinal = 1"
+        )
+        .unwrap();
+        writeln!(config, "[[domain]]\nname = 'n{length}.example'\ntype = 'CNAME'\npolicy = 'ordinal'")
+            .unwrap();
+        writeln!(config, "[[domain.pool]]\npool = 'p{length}'\nordinal = 1").unwrap();
+    }
+    let zone = "$ORIGIN example.\n$TTL 1h\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.53\n";
+    let program = Program::new(Service::from_text(&config, zone).unwrap());
+    for length in lengths() {
+        for rest in ["A", "CNAME edns", "TXT edns ecs=10.1.2.0/23", "HTTPS edns ecs=2001:db8::/41"] {
+            program.check_both(&format!("n{length}.example {rest}"), &name_of(length, 't'));
+        }
+    }
+}
+
+/// A name of this many bytes in wire form, of labels as long as can be.
+fn name_of(length: usize, letter: char) -> String {
+    let mut left = length - 1;
+    let mut labels = Vec::new();
+    while left > 0 {
+        // A label has one byte at least: never leave just a length byte.
+        let label = (left - 1).min(63);
+        let label = if left - 1 - label == 1 { label - 1 } else { label };
+        labels.push(letter.to_string().repeat(label));
+        left -= label + 1;
+    }
+    let name = labels.join(".");
+    assert_eq!(wire(&name).unwrap().len(), length);
+    name
+}
+
+/// The name with the most labels: 127 of one byte.
+fn most_labels() -> String {
+    vec!["m"; 127].join(".")
+}

@@ -1,0 +1,80 @@
+//! Header and question: what is a plain query, cut short anywhere, with bytes behind it.
+
+use crate::program::{Program, V4, V6};
+
+#[test]
+fn flags_and_counts() {
+    let Some(program) = Program::example() else { return };
+    for flags in ["", "rd", "ad", "cd", "rd ad cd", "id=0", "id=65535"] {
+        program.check_both(&format!("www.example.com A {flags}"), "192.0.2.10");
+        program.check_both(&format!("www.example.com AAAA edns {flags}"), "2001:db8:ffff::10");
+    }
+    for flags in
+        ["qr", "aa", "tc", "ra", "z", "rcode=1", "rcode=15", "opcode=1", "opcode=4", "opcode=5", "opcode=15"]
+    {
+        program.check_both(&format!("www.example.com A {flags}"), "passed_not_query");
+        program.check_both(&format!("www.example.com A rd edns {flags}"), "passed_not_query");
+    }
+    for counts in
+        ["0,0,0,0", "2,0,0,0", "256,0,0,0", "257,0,0,0", "1,1,0,0", "1,256,0,0", "1,0,1,0", "1,0,256,0"]
+    {
+        program.check_both(&format!("www.example.com A counts={counts}"), "passed_not_query");
+    }
+    for counts in ["1,0,0,2", "1,0,0,256", "1,0,0,257"] {
+        program.check_both(&format!("www.example.com A counts={counts}"), "passed_not_query");
+        program.check_both(&format!("www.example.com A edns counts={counts}"), "passed_not_query");
+    }
+    for class in [0, 2, 3, 4, 254, 255, 256, 257] {
+        program.check_both(&format!("www.example.com A class={class}"), "passed_bad_question");
+    }
+}
+
+#[test]
+fn counts_that_do_not_hold() {
+    let Some(program) = Program::example() else { return };
+    program.check_both("www.example.com A counts=1,0,0,1", "passed_bad_edns");
+    program.check_both("www.example.com A edns counts=1,0,0,0", "passed_bad_edns");
+    program.check_both("www.example.com A tail=00", "passed_bad_edns");
+    program.check_both("www.example.com A edns tail=00", "passed_bad_edns");
+    program.check_both("www.example.com A edns ecs=10.0.0.0/8 tail=00", "passed_bad_edns");
+}
+
+/// A message cut short anywhere, in headers that are right about it, is not answered.
+#[test]
+fn message_cut_short() {
+    let Some(program) = Program::example() else { return };
+    for query in ["www.example.com A rd", "www.example.com AAAA edns do option=10:0011 ecs=10.1.2.0/24"] {
+        let query: gtm_tests::Query = query.parse().unwrap();
+        let message = query.bytes();
+        for client in [V4, V6] {
+            for length in 0..message.len() {
+                let cut = program.datagram(client, &message[..length]);
+                assert!(program.run(&cut.frame().unwrap()).is_err(), "{length} bytes");
+                // Padding of a short frame is not part of the message.
+                let padded = [cut.frame().unwrap(), message[length..].to_vec()].concat();
+                assert!(program.run(&padded).is_err(), "{length} bytes, the others behind the datagram");
+            }
+        }
+    }
+}
+
+/// A frame cut short anywhere is passed as it is.
+#[test]
+fn frame_cut_short() {
+    let Some(program) = Program::example() else { return };
+    for query in ["www.example.com A", "www.example.com A edns ecs=10.1.2.0/24"] {
+        let query: gtm_tests::Query = query.parse().unwrap();
+        for client in [V4, V6] {
+            let mut datagram = program.datagram(client, &query.bytes());
+            for tags in [vec![], vec![[0x81, 0, 0, 7]], vec![[0x88, 0xa8, 0, 7], [0x81, 0, 0, 9]]] {
+                datagram.vlan_tags = tags;
+                let frame = datagram.frame().unwrap();
+                // The kernel runs programs on a whole Ethernet header at least.
+                for length in 14..frame.len() {
+                    assert!(program.run(&frame[..length]).is_err(), "{length} bytes");
+                }
+                assert!(program.run(&frame).is_ok());
+            }
+        }
+    }
+}

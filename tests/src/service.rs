@@ -1,0 +1,139 @@
+//! One configuration, decided once and served twice: by the program and by the server.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, anyhow};
+use gtm_common::counters::Outcome;
+use gtm_userspace::config::model::Check;
+use gtm_userspace::config::{self, Model};
+use gtm_userspace::dataplane::{Counters, Generation};
+use gtm_userspace::decision::{AnswerTable, Conditions, Decider};
+use gtm_userspace::geo::{self, Databases, Partition};
+use gtm_userspace::server::{self, Tables, Transport, respond};
+use gtm_userspace::zone::lookup::ZoneSet;
+
+use crate::Datagram;
+
+/// Port that queries come from.
+const CLIENT_PORT: u16 = 40_000;
+
+/// A decided configuration with everything that serves it from the table.
+#[derive(Debug)]
+pub struct Service {
+    model: Arc<Model>,
+    partition: Partition,
+    decider: Decider,
+    tables: Tables,
+}
+
+impl Service {
+    /// Loads a configuration whose sources need no databases. Every check has the verdict that its template gives it
+    /// at the start.
+    pub fn load(path: &Path) -> anyhow::Result<Self> {
+        let model = config::load(path).map_err(|errors| anyhow!("{errors}"))?.model;
+        let initial = |check: &Check| model.templates.get(check.template.0).map(|template| template.initial);
+        let conditions = Conditions {
+            verdicts: model.checks.iter().filter_map(initial).collect(),
+            ..Conditions::default()
+        };
+        let partition = geo::compile(&model.sources, &Databases::default()).partition;
+        Ok(Self::new(model, partition, conditions))
+    }
+
+    /// The same from texts: the configuration and its one zone file, `zone`.
+    pub fn from_text(config: &str, zone: &str) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("gtm.toml");
+        std::fs::write(&path, config)?;
+        std::fs::write(folder.path().join("zone"), zone)?;
+        Self::load(&path)
+    }
+
+    /// Decides a model for a partition.
+    pub fn new(model: Model, partition: Partition, conditions: Conditions) -> Self {
+        let model = Arc::new(model);
+        let decider = Decider::new(Arc::clone(&model), &partition, conditions);
+        let steered = decider.table().names.keys().cloned();
+        let zones = ZoneSet::new(model.zones.iter().cloned(), steered);
+        let steering: Arc<dyn server::Steering> = Arc::<AnswerTable>::clone(decider.table());
+        Self { tables: Tables::new(zones, steering), model, partition, decider }
+    }
+
+    /// The configuration.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The address space by class.
+    pub fn partition(&self) -> &Partition {
+        &self.partition
+    }
+
+    /// The table and what keeps it true.
+    pub fn decider(&self) -> &Decider {
+        &self.decider
+    }
+
+    /// The server's answer over UDP; `None` when it gives none.
+    pub fn respond(&self, message: &[u8], client: IpAddr) -> Option<Vec<u8>> {
+        respond(message, client, Transport::Udp, &self.tables).map(|response| response.bytes)
+    }
+
+    /// The query as a datagram from this client to the first served address of its family.
+    pub fn datagram(&self, client: IpAddr, message: &[u8]) -> anyhow::Result<Datagram> {
+        let mut listen = self.model.service.listen.iter();
+        let to = listen.find(|address| address.is_ipv4() == client.is_ipv4());
+        let to = to.context("no address of this family is served")?;
+        Ok(Datagram::new(SocketAddr::new(client, CLIENT_PORT), *to, message.to_vec()))
+    }
+
+    /// Loads the program with this table, which takes root.
+    pub fn generation(&self) -> anyhow::Result<Generation> {
+        Ok(Generation::load(&self.model.service.listen, self.decider.table())?)
+    }
+}
+
+/// What one run of the program did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ran {
+    /// `XDP_TX` with this frame.
+    Sent(Vec<u8>),
+    /// `XDP_PASS` with the frame as it came.
+    Passed,
+}
+
+/// The verdicts of a program (uapi/linux/bpf.h).
+const XDP_PASS: u32 = 2;
+const XDP_TX: u32 = 3;
+
+/// Runs the program on a frame and checks what holds for every frame: it is answered or passed untouched, and exactly
+/// one counter counts it.
+pub fn run(generation: &Generation, frame: &[u8]) -> anyhow::Result<(Ran, Outcome)> {
+    let before = generation.counters()?;
+    let (verdict, out) = generation.run(frame)?;
+    let outcome = counted(&before, &generation.counters()?)?;
+    let ran = match verdict {
+        XDP_TX if outcome == Outcome::Answered => Ran::Sent(out),
+        XDP_PASS if outcome != Outcome::Answered && out == frame => Ran::Passed,
+        XDP_PASS if outcome != Outcome::Answered => return Err(anyhow!("passed, but changed")),
+        other => return Err(anyhow!("verdict {other}, counted as {}", outcome.name())),
+    };
+    Ok((ran, outcome))
+}
+
+/// The one outcome by which the counters differ.
+fn counted(before: &Counters, after: &Counters) -> anyhow::Result<Outcome> {
+    let steps = || {
+        before
+            .iter()
+            .zip(after.iter())
+            .map(|((outcome, before), (_, after))| (outcome, after.wrapping_sub(before)))
+    };
+    let mut counted = steps().filter(|(_, step)| *step != 0);
+    match (counted.next(), counted.next()) {
+        (Some((outcome, 1)), None) => Ok(outcome),
+        _ => Err(anyhow!("counted {:?}", steps().filter(|(_, step)| *step != 0).collect::<Vec<_>>())),
+    }
+}
