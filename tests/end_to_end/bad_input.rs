@@ -32,11 +32,11 @@ const BREAKS: &[Break] = &[
     Break {
         make: |folder| edit(folder, CONFIG, "version = 1", "version = = 1"),
         at: "gtm.toml:3:",
-        says: &["version"],
+        says: &["not valid TOML"],
     },
     Break {
         make: |folder| edit(folder, CONFIG, "\"192.0.2.10\", ordinal = 1", "\"192.0.2.10\", ordinal = 70000"),
-        at: "gtm.toml:28: pool.one.address[1].ordinal:",
+        at: "gtm.toml:27: pool.one.address[1].ordinal:",
         says: &["70000", "1 to 65535"],
     },
     Break {

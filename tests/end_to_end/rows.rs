@@ -54,8 +54,11 @@ fn rows_without_the_program_have_the_same_bytes() {
     }
     play(&mut stages, |[native, off], row, asker, family| {
         let outcome = outcome(row);
+        // The subnets are the asker's own, of whose answers the play has made sure.
+        let [v4, v6] = Family::ALL.map(|family| asker.address(family).to_string());
         for variant in VARIANTS {
             let query = format!("{variant} rd").replace("TYPE", &family.record_type().to_string());
+            let query = query.replace("IPV4", &v4).replace("IPV6", &v6);
             compare(native, off, asker, family, &query, outcome);
         }
     });
@@ -67,8 +70,8 @@ const VARIANTS: [&str; 6] = [
     "www.cloud-example.com TYPE",
     "wWw.CLOUD-exAMPLE.com TYPE id=65535 cd ad",
     "www.cloud-example.com TYPE edns=512 do",
-    "www.cloud-example.com TYPE edns ecs=1.64.0.0/24",
-    "www.cloud-example.com TYPE edns=1232 ecs=2400:3200::/32 option=10:0102030405060708",
+    "www.cloud-example.com TYPE edns ecs=IPV4/24",
+    "www.cloud-example.com TYPE edns=1232 ecs=IPV6/32 option=10:0102030405060708",
     "www.cloud-example.com TYPE edns ecs=0.0.0.0/0",
 ];
 /// Questions at names without an access domain.
