@@ -187,7 +187,7 @@ fn check_start(namespace: &Namespace, folder: TempDir, code: i32, at: &str, says
     assert_eq!(status.code(), Some(code), "{output}");
     let errors: Vec<&str> = output.lines().filter(|line| line.starts_with("error: ")).collect();
     let is_said = |line: &&str| line.contains(at) && says.iter().all(|text| line.contains(text));
-    assert!(errors.iter().any(|line| is_said(&line)), "no line with {at:?} and {says:?} in {output}");
+    assert!(errors.iter().any(is_said), "no line with {at:?} and {says:?} in {output}");
     assert!(!output.contains("panicked"), "{output}");
 }
 

@@ -19,7 +19,8 @@ fn tcp_has_the_same_answers_and_more_room() {
         for (client, server) in stage.side().pairs() {
             let dig = || client.dig(server, &[&["+short", "+timeout=3"], question].concat()).unwrap();
             let kdig = || client.kdig(server, &[&["+short", "+timeout=3"], question].concat()).unwrap();
-            for ask in [&dig as &dyn Fn() -> String, &kdig] {
+            let clients: [&dyn Fn() -> String; 2] = [&dig, &kdig];
+            for ask in clients {
                 let (printed, counted) = stage.counted(ask);
                 assert!(printed.contains(expect), "{question:?}: {printed}");
                 // Comments tell of the turn to TCP.

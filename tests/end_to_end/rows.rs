@@ -33,7 +33,9 @@ fn rows_hold_for_dig_and_kdig() {
             }
         }
     });
-    stages.into_iter().for_each(|stage| stage.daemon.stop().unwrap());
+    for stage in stages {
+        stage.daemon.stop().unwrap();
+    }
 }
 
 #[test]
@@ -62,7 +64,9 @@ fn rows_without_the_program_have_the_same_bytes() {
             compare(native, off, asker, family, &query, outcome);
         }
     });
-    stages.into_iter().for_each(|stage| stage.daemon.stop().unwrap());
+    for stage in stages {
+        stage.daemon.stop().unwrap();
+    }
 }
 
 /// Ways to ask for the steered name.
@@ -99,7 +103,9 @@ fn play<const N: usize>(stages: &mut [Stage; N], mut each: impl FnMut(&mut [Stag
     let mut steering = Steering::Enabled;
     for row in &ROWS {
         if let Some((down, place)) = row.before {
-            stages.iter_mut().for_each(|stage| stage.network.set_down(down).unwrap());
+            for stage in &mut *stages {
+                stage.network.set_down(down).unwrap();
+            }
             for stage in &mut *stages {
                 stage.settle(row.askers, Expect::Only(place), row.number);
             }
@@ -136,7 +142,7 @@ impl Stage {
                 let settled = eventually(SETTLE, &format!("row {row}, {asker:?}: {expected:?}"), || {
                     self.daemon.check().unwrap();
                     let answer = client.ask(family.server(), NAME, family.record_type()).ok()?;
-                    (BTreeSet::from_iter(answer.addresses()) == expected).then_some(())
+                    (answer.addresses().into_iter().collect::<BTreeSet<_>>() == expected).then_some(())
                 });
                 settled.unwrap_or_else(|error| panic!("{error}\n{}", self.daemon.output()));
             }
@@ -159,7 +165,7 @@ impl Stage {
             let printed = printed.unwrap();
             let came: Vec<IpAddr> = printed.lines().map(|line| line.parse().unwrap()).collect();
             let what = format!("row {}, {asker:?}, {tool:?}: {printed}", row.number);
-            assert_eq!(BTreeSet::from_iter(came.iter().copied()), expected, "{what}");
+            assert_eq!(came.iter().copied().collect::<BTreeSet<_>>(), expected, "{what}");
             assert_eq!(counted, [(outcome(row), 1)], "{what}");
             firsts.extend(came.first());
             if firsts.len() == row.expect.turns() {

@@ -82,9 +82,9 @@ impl RawSocket {
         if message.address.is_some_and(|address| address.pkttype() == libc::PACKET_OUTGOING) {
             return Ok(None);
         }
-        let tag = message.cmsgs()?.find_map(|control| match control {
-            ControlMessageOwned::Unknown(control) => vlan_tag(&control.data_bytes),
-            _ => None,
+        let tag = message.cmsgs()?.find_map(|control| {
+            let ControlMessageOwned::Unknown(control) = control else { return None };
+            vlan_tag(&control.data_bytes)
         });
         let length = message.bytes;
         frame.truncate(length);
