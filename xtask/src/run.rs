@@ -8,6 +8,7 @@ use std::process::Command;
 
 use anyhow::bail;
 
+use crate::build;
 use crate::process::{self, cargo};
 use crate::requirement::Purpose;
 use crate::setup;
@@ -23,17 +24,16 @@ pub(crate) fn scenario(smoke: bool, further: &[OsString]) -> anyhow::Result<()> 
     setup::for_purpose(Purpose::Run)?;
     let packages =
         ["--package", "gtm-userspace", "--bin", "gtm", "--package", "gtm-tests", "--bin", "gtm-scenario"];
-    process::run(cargo().args(["build", "--release"]).args(packages))?;
-    let mut command = Command::new(process::binaries("release")?.join("gtm-scenario"));
+    // Not in release mode: a newcomer waits for the build, and the program in the kernel is optimised in any mode.
+    process::run(cargo().arg("build").args(packages))?;
+    let mut command = Command::new(process::binaries("debug")?.join("gtm-scenario"));
     command.args(smoke.then_some("--smoke")).args(further).current_dir(process::root());
     Err(process::become_command(&mut command))
 }
 
 /// gtm on this host's own interfaces; what it may not do, it says itself.
 pub(crate) fn host(config: &Path, further: &[OsString]) -> anyhow::Result<()> {
-    setup::for_purpose(Purpose::Build)?;
-    process::run(cargo().args(["build", "--release", "--package", "gtm-userspace", "--bin", "gtm"]))?;
-    let mut command = Command::new(process::binaries("release")?.join("gtm"));
+    let mut command = Command::new(build::release()?);
     command.args(["run", "--config"]).arg(config).args(further);
     Err(process::become_command(&mut command))
 }
