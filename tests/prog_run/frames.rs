@@ -162,26 +162,20 @@ fn udp_header() {
 #[test]
 fn addresses_and_ports() {
     let Some(program) = Program::example() else { return };
-    #[track_caller]
-    fn check(program: &Program, from: &str, to: &str, expect: &str) {
-        let datagram = Datagram::new(from.parse().unwrap(), to.parse().unwrap(), query().bytes());
-        let expect = if expect == "answered" { Ok(answer()) } else { Err(expect) };
-        program.check_frame(&datagram, &datagram.frame().unwrap(), expect);
-    }
     let v4 = "192.0.2.1:40000";
-    check(&program, v4, "198.51.100.53:53", "answered");
-    check(&program, v4, "198.51.100.54:5353", "answered");
-    check(&program, v4, "198.51.100.54:53", "passed_not_served");
-    check(&program, v4, "198.51.100.53:5353", "passed_not_served");
-    check(&program, v4, "198.51.100.53:54", "passed_not_served");
-    check(&program, v4, "198.51.100.52:53", "passed_not_served");
-    check(&program, v4, "224.0.0.251:53", "passed_not_served");
+    check_way(&program, v4, "198.51.100.53:53", "answered");
+    check_way(&program, v4, "198.51.100.54:5353", "answered");
+    check_way(&program, v4, "198.51.100.54:53", "passed_not_served");
+    check_way(&program, v4, "198.51.100.53:5353", "passed_not_served");
+    check_way(&program, v4, "198.51.100.53:54", "passed_not_served");
+    check_way(&program, v4, "198.51.100.52:53", "passed_not_served");
+    check_way(&program, v4, "224.0.0.251:53", "passed_not_served");
     let v6 = "[2001:db8:1::1]:40000";
-    check(&program, v6, "[2001:db8:53::53]:53", "answered");
-    check(&program, v6, "[2001:db8:53::53]:54", "passed_not_served");
-    check(&program, v6, "[2001:db8:53::54]:53", "passed_not_served");
+    check_way(&program, v6, "[2001:db8:53::53]:53", "answered");
+    check_way(&program, v6, "[2001:db8:53::53]:54", "passed_not_served");
+    check_way(&program, v6, "[2001:db8:53::54]:53", "passed_not_served");
     // The served IPv4 address in the upper bytes.
-    check(&program, v6, "[c633:6435::]:53", "passed_not_served");
+    check_way(&program, v6, "[c633:6435::]:53", "passed_not_served");
     for from in [
         "0.0.0.0:1",
         "0.1.2.3:1",
@@ -191,17 +185,24 @@ fn addresses_and_ports() {
         "255.255.255.255:1",
         "192.0.2.1:0",
     ] {
-        check(&program, from, "198.51.100.53:53", "passed_bad_sender");
+        check_way(&program, from, "198.51.100.53:53", "passed_bad_sender");
     }
     for from in ["1.0.0.0:1", "126.255.255.255:1", "128.0.0.0:65535", "223.255.255.255:53"] {
-        check(&program, from, "198.51.100.53:53", "answered");
+        check_way(&program, from, "198.51.100.53:53", "answered");
     }
     for from in ["[::]:1", "[::1]:1", "[ff02::1]:1", "[ffff::]:1", "[2001:db8:1::1]:0"] {
-        check(&program, from, "[2001:db8:53::53]:53", "passed_bad_sender");
+        check_way(&program, from, "[2001:db8:53::53]:53", "passed_bad_sender");
     }
     for from in ["[::2]:1", "[fe80::1]:1", "[fc00::1]:53"] {
-        check(&program, from, "[2001:db8:53::53]:53", "answered");
+        check_way(&program, from, "[2001:db8:53::53]:53", "answered");
     }
+}
+
+#[track_caller]
+fn check_way(program: &Program, from: &str, to: &str, expect: &str) {
+    let datagram = Datagram::new(from.parse().unwrap(), to.parse().unwrap(), query().bytes());
+    let expect = if expect == "answered" { Ok(answer()) } else { Err(expect) };
+    program.check_frame(&datagram, &datagram.frame().unwrap(), expect);
 }
 
 /// The sums of the answer over every value of one word of the query, 0 among them.

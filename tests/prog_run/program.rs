@@ -61,7 +61,7 @@ impl Program {
             let records: Vec<_> = records.split_whitespace().map(Into::into).collect();
             query.answer(&records, scope.parse().unwrap())
         });
-        let expect = answer.map_or(Err(expect), Ok);
+        let expect = answer.ok_or(expect);
         self.check_frame(&datagram, &datagram.frame().unwrap(), expect);
     }
 

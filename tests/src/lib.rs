@@ -1,5 +1,6 @@
-//! The harness of the test tiers: queries and frames, one configuration served by program and server, and namespaces,
-//! links and processes as guards that clean up after themselves, also after a panic; from these the worked scenario.
+//! The harness of the test tiers: namespaces, links and processes as guards that clean up after themselves, also after
+//! a panic, and the worked scenario built from them; queries, frames and one configuration that program and server
+//! both serve.
 //!
 //! Everything made here lives in network namespaces of its own; the network of the host is never touched.
 

@@ -166,7 +166,7 @@ pub fn wire(text: &str) -> anyhow::Result<Vec<u8>> {
 /// Bytes from hexadecimal; white space is for the reader.
 pub fn hex(text: &str) -> anyhow::Result<Vec<u8>> {
     let digits: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    ensure!(digits.len() % 2 == 0, "an odd number of digits: {text:?}");
+    ensure!(digits.len().is_multiple_of(2), "an odd number of digits: {text:?}");
     digits.chunks(2).map(|pair| Ok(u8::from_str_radix(str::from_utf8(pair)?, 16)?)).collect()
 }
 

@@ -1,1 +1,18 @@
-//! Stub.
+//! The vectors: what is asked, of whom, and every byte of the answer, held against the server and the program.
+//!
+//! Each file is one behaviour, in the folder of its RFC, named by the section; all of them ask about `example.toml`. A
+//! case is
+//!
+//! ```text
+//! ask     www.example.com A rd     # a query in the words of `gtm_tests::Query`, or `hex` and the message
+//! from    10.1.2.3                 # the client; without this line one of IPv4 and one of IPv6, of class `default`
+//! kernel  passes                   # the program leaves it to the server; without this line it answers the same
+//! answer  1234 8500 ..             # the answer, also over several lines, or `none`
+//! ```
+//!
+//! A `#` and what follows it is for the reader. Answers that rotate may come in any rotation.
+
+#[cfg(test)]
+mod case;
+#[cfg(test)]
+mod tests;

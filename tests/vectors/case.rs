@@ -1,0 +1,94 @@
+//! Reads the vector files.
+
+use std::fs;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use gtm_tests::Query;
+use gtm_tests::query::hex;
+
+/// One case of a vector file.
+#[derive(Debug)]
+pub(crate) struct Case {
+    /// File and line, for messages.
+    pub(crate) place: String,
+    pub(crate) message: Vec<u8>,
+    pub(crate) clients: Vec<IpAddr>,
+    pub(crate) kernel: Kernel,
+    /// `None` when there is no answer.
+    pub(crate) answer: Option<Vec<u8>>,
+}
+
+/// What the program does with a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kernel {
+    Answers,
+    Passes,
+}
+
+/// The folder of the vectors.
+pub(crate) fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors")
+}
+
+/// Every case of every `.txt` file in the folders of the RFCs.
+pub(crate) fn all() -> Vec<Case> {
+    let mut folders: Vec<_> = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    folders.retain(|path| path.is_dir());
+    let mut files: Vec<_> = folders
+        .iter()
+        .flat_map(|folder| fs::read_dir(folder).unwrap())
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    files.iter().flat_map(|file| read(file)).collect()
+}
+
+fn read(file: &Path) -> Vec<Case> {
+    let name = file.strip_prefix(folder()).unwrap().display().to_string();
+    let mut entries: Vec<(usize, &str, String)> = Vec::new();
+    let text = fs::read_to_string(file).unwrap();
+    for (index, line) in text.lines().enumerate() {
+        let line = line.split('#').next().unwrap_or_default().trim_end();
+        match line.split_once(' ') {
+            _ if line.trim().is_empty() => {}
+            // What is indented goes on with the entry above.
+            Some(("", rest)) => match entries.last_mut() {
+                Some((.., value)) => value.push_str(rest),
+                None => panic!("{name} begins indented"),
+            },
+            Some((key, rest)) => entries.push((index + 1, key, rest.trim().to_owned())),
+            None => panic!("{name}:{}: {line:?} has no value", index + 1),
+        }
+    }
+    let cases = entries.chunk_by(|_, (_, key, _)| *key != "ask").map(|entries| case(&name, entries));
+    let cases: Vec<_> = cases.collect();
+    assert!(!cases.is_empty(), "{name} has no case");
+    cases
+}
+
+fn case(file: &str, entries: &[(usize, &str, String)]) -> Case {
+    let place = format!("{file}:{}", entries.first().map_or(0, |(line, ..)| *line));
+    let value = |wanted| entries.iter().find(|(_, key, _)| *key == wanted).map(|(.., value)| value.as_str());
+    for (line, key, _) in entries {
+        assert!(["ask", "from", "kernel", "answer"].contains(key), "{file}:{line}: no such key: {key:?}");
+    }
+    let ask = value("ask").unwrap_or_else(|| panic!("{place}: begins without `ask`"));
+    let message = match ask.strip_prefix("hex ") {
+        Some(digits) => hex(digits).unwrap_or_else(|error| panic!("{place}: {error}")),
+        None => ask.parse::<Query>().unwrap_or_else(|error| panic!("{place}: {error:#}")).bytes(),
+    };
+    let clients = value("from").unwrap_or("192.0.2.1 2001:db8:1::1").split_whitespace();
+    let kernel = match value("kernel") {
+        None => Kernel::Answers,
+        Some("passes") => Kernel::Passes,
+        Some(other) => panic!("{place}: the kernel {other:?}?"),
+    };
+    let answer = match value("answer") {
+        None => panic!("{place}: no `answer`"),
+        Some("none") => None,
+        Some(digits) => Some(hex(digits).unwrap_or_else(|error| panic!("{place}: {error}"))),
+    };
+    let clients = clients.map(|client| client.parse().unwrap()).collect();
+    Case { place, message, clients, kernel, answer }
+}

@@ -1,0 +1,61 @@
+//! Every case against the server, and against the program.
+
+use gtm_tests::dns::{shown, sorted};
+use gtm_tests::service::{Ran, run};
+use gtm_tests::{Datagram, Service, privilege};
+
+use crate::case::{self, Case, Kernel};
+
+fn service() -> Service {
+    Service::load(&case::folder().join("example.toml")).unwrap()
+}
+
+/// Goes through all cases and then tells every one that failed.
+fn check_all(check: impl Fn(&Case, std::net::IpAddr) -> Result<(), String>) {
+    let cases = case::all();
+    let runs = cases.iter().flat_map(|case| case.clients.iter().map(move |client| (case, *client)));
+    let failed: Vec<_> = runs
+        .filter_map(|(case, client)| {
+            let problem = check(case, client).err()?;
+            Some(format!("{} from {client}: {problem}", case.place))
+        })
+        .collect();
+    assert!(failed.is_empty(), "{} failed:\n{}", failed.len(), failed.join("\n"));
+}
+
+fn same(answer: Option<&[u8]>, expect: Option<&[u8]>) -> Result<(), String> {
+    if answer.map(sorted) == expect.map(sorted) {
+        return Ok(());
+    }
+    let text = |message: Option<&[u8]>| message.map_or("none".to_owned(), shown);
+    Err(format!("answered\n{}\nnot\n{}", text(answer), text(expect)))
+}
+
+#[test]
+fn the_server_answers_every_vector() {
+    let service = service();
+    check_all(|case, client| same(service.respond(&case.message, client).as_deref(), case.answer.as_deref()));
+}
+
+#[test]
+fn the_program_answers_or_passes_every_vector() {
+    if !privilege::root_or_skip("the_program_answers_or_passes_every_vector") {
+        return;
+    }
+    let service = service();
+    let generation = service.generation().unwrap();
+    check_all(|case, client| {
+        let datagram = service.datagram(client, &case.message).unwrap();
+        let (ran, outcome) =
+            run(&generation, &datagram.frame().unwrap()).map_err(|error| error.to_string())?;
+        match (ran, case.kernel) {
+            (Ran::Sent(frame), Kernel::Answers) => {
+                let sent = Datagram::read(&frame).map_err(|error| error.to_string())?;
+                same(Some(&sent.payload), case.answer.as_deref())
+            }
+            (Ran::Passed, Kernel::Passes) => Ok(()),
+            (Ran::Sent(_), Kernel::Passes) => Err("answered by the program".to_owned()),
+            (Ran::Passed, Kernel::Answers) => Err(format!("not answered by the program: {}", outcome.name())),
+        }
+    });
+}
