@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use gtm_tests::dns::sorted;
 use gtm_tests::{Query, Service};
+use gtm_userspace::config::model::Verdict;
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
@@ -135,6 +137,43 @@ fn every_rotation_of_1_to_16_addresses() {
                 assert_eq!((position(first) + 1) % usize::from(count), position(second), "rotates by one");
             }
         }
+    }
+}
+
+/// A verdict changes the answer of the loaded program, and of the server with it.
+#[test]
+fn failover_and_back() {
+    if !can_run() {
+        return;
+    }
+    let config = "version = 1\n[service]\nlisten = ['198.51.100.53', '2001:db8::53']\ninterfaces = ['none']\n\
+         [zone.'example']\nfile = 'zone'\n[template.ping]\nkind = 'ping'\n\
+         [pool.two]\nkind = 'ipv4'\ntemplates = ['ping']\n\
+         [[pool.two.address]]\naddress = '192.0.2.1'\nordinal = 1\n\
+         [[pool.two.address]]\naddress = '192.0.2.2'\nordinal = 2\n\
+         [pool.away]\nkind = 'domain'\n[[pool.away.address]]\naddress = 'away.example.net'\nordinal = 1\n\
+         [[domain]]\nname = 'two.example'\ntype = 'A'\npolicy = 'ordinal'\n[[domain.pool]]\npool = 'two'\nordinal = 1\n\
+         [[domain]]\nname = 'away.example'\ntype = 'A'\npolicy = 'ordinal'\n[[domain.pool]]\npool = 'two'\nordinal = 1\n\
+         [[domain.pool]]\npool = 'away'\nordinal = 2\n";
+    let zone = "$ORIGIN example.\n$TTL 1h\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.53\n";
+    let mut program = Program::new(Service::from_text(config, zone).unwrap());
+    for _ in 0..3 {
+        program.check_both("two.example A", "192.0.2.1");
+        program.check_both("away.example A", "192.0.2.1");
+        program.set_verdict("192.0.2.1", Verdict::Failed);
+        program.check_both("two.example A", "192.0.2.2");
+        program.check_both("away.example A", "192.0.2.2");
+        program.set_verdict("192.0.2.2", Verdict::Failed);
+        program.check_both("away.example A", "away.example.net");
+        let query: Query = "two.example A".parse().unwrap();
+        let sent = program.run(&program.datagram(V4, &query.bytes()).frame().unwrap()).unwrap();
+        assert_eq!(
+            sorted(&sent.payload),
+            sorted(&query.answer(&["192.0.2.1".into(), "192.0.2.2".into()], 0))
+        );
+        program.set_verdict("192.0.2.1", Verdict::Passing);
+        program.check_both("two.example A", "192.0.2.1");
+        program.set_verdict("192.0.2.2", Verdict::Passing);
     }
 }
 

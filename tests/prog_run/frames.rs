@@ -226,6 +226,19 @@ fn udp_checksum_of_every_id() {
     }
 }
 
+/// The program looks at datagrams that end within the first 2047 bytes of their frame.
+#[test]
+fn long_datagrams() {
+    let Some(program) = Program::example() else { return };
+    for client in [V4, V6] {
+        let query = |length: usize| query().with_opt(1232, vec![(12, vec![0; length])]);
+        let empty = program.datagram(client, &query(0).bytes()).frame().unwrap().len();
+        program.check_query(client, &query(2047 - empty), "192.0.2.10");
+        program.check_query(client, &query(2048 - empty), "passed_not_udp");
+        program.check_query(client, &query(3000 - empty), "passed_not_udp");
+    }
+}
+
 /// Every bit of the headers wrong, one after another: passed, or answered as the server answers what the frame
 /// says now.
 #[test]

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use gtm_common::names::NameHash;
 use gtm_tests::query::wire;
 use gtm_tests::{Query, Service};
 
@@ -47,6 +48,32 @@ fn check_bytes(program: &Program, qname: &[u8], expect: &str) {
     }
 }
 
+/// A name with the hash of a steered one is still another name: the whole of it is compared. Only who knows the key can
+/// make one.
+#[test]
+fn name_with_the_same_hash() {
+    let Some(program) = Program::example() else { return };
+    // Three words: the first is anything, the second makes up for it, the third is the same.
+    let steered = b"\x03www\x07example\x03com\0".first_chunk::<17>().unwrap();
+    let [first, second] = [0, 8].map(|at| u64::from_le_bytes(steered[at..at + 8].try_into().unwrap()));
+    let start = NameHash::new(program.hash_key());
+    let difference = state(start.add(first)) ^ second;
+    let collisions = (0..).filter_map(|number: u32| {
+        let other = u64::from_le_bytes(format!("\x03{number:07}").into_bytes().try_into().unwrap());
+        let made_up = (state(start.add(other)) ^ difference).to_le_bytes();
+        let qname = [&other.to_le_bytes()[..], &made_up, &steered[16..]].concat();
+        // A zero byte would end the name, and an upper-case letter be changed.
+        made_up.iter().all(|byte| *byte != 0 && !byte.is_ascii_uppercase()).then_some(qname)
+    });
+    for qname in collisions.take(100) {
+        check_bytes(&program, &qname, "passed_unknown_name");
+    }
+}
+
+fn state(hash: NameHash) -> u64 {
+    (u64::from(hash.tag()) << 32) | u64::from(hash.bucket())
+}
+
 /// The steered names of every length from 1 to 255 bytes, so that type, class and everything behind them meets every
 /// alignment, and the same for the records of the answer: aliases of every length.
 #[test]
@@ -64,7 +91,7 @@ fn every_length() {
         writeln!(config, "[[domain]]\nname = '{name}'\ntype = 'A'\npolicy = 'ordinal'").unwrap();
         writeln!(config, "[[domain.pool]]\npool = 'one'\nordinal = 1").unwrap();
     }
-    let extra = [most_labels(), ".".to_owned(), r"a\000b.c".to_owned(), "b".to_owned()];
+    let extra = [most_labels(), ".".to_owned(), r"a\000b.c".to_owned(), r"\096\123.c".to_owned()];
     for name in &extra {
         writeln!(config, "[[domain]]\nname = '{name}'\ntype = 'A'\npolicy = 'ordinal'").unwrap();
         writeln!(config, "[[domain.pool]]\npool = 'one'\nordinal = 1").unwrap();
@@ -83,6 +110,11 @@ fn every_length() {
     }
     // Its zero byte ends it for the program.
     program.check_both(r"a\000b.c A edns", "passed_bad_question");
+    // The characters before and behind the letters have no other case.
+    program.check_both(r"\096\123.c A", "192.0.2.1");
+    for name in [r"\064\123.c", r"\096\091.c", r"\064\091.c", r"\224\123.c"] {
+        program.check_both(&format!("{name} A"), "passed_unknown_name");
+    }
     // Past the longest name: 256 bytes and more.
     for length in [256, 257, 264, 300] {
         program.check_both(&format!("{} A", name_of(length, 'n')), "passed_bad_question");

@@ -6,6 +6,7 @@ use std::thread;
 
 use gtm_tests::service::{Ran, run};
 use gtm_tests::{Datagram, Query, Service, privilege};
+use gtm_userspace::config::model::Verdict;
 use gtm_userspace::dataplane::Generation;
 
 /// Clients of class `default`.
@@ -32,6 +33,18 @@ impl Program {
         });
         // A failed case leaves the program as it was.
         can_run().then(|| EXAMPLE.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes a verdict and stores the slots that it changes.
+    pub(crate) fn set_verdict(&mut self, address: &str, verdict: Verdict) {
+        for slot in self.service.set_verdict(address.parse().unwrap(), verdict) {
+            self.generation.store(self.service.decider().table(), slot).unwrap();
+        }
+    }
+
+    /// Key of the name hash.
+    pub(crate) fn hash_key(&self) -> u64 {
+        self.generation.hash_key()
     }
 
     pub(crate) fn datagram(&self, from: &str, message: &[u8]) -> Datagram {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 use gtm_common::counters::Outcome;
-use gtm_userspace::config::model::Check;
+use gtm_userspace::config::model::{Check, CheckId, Target, Verdict};
 use gtm_userspace::config::{self, Model};
 use gtm_userspace::dataplane::{Counters, Generation};
 use gtm_userspace::decision::{AnswerTable, Conditions, Decider};
@@ -74,6 +74,17 @@ impl Service {
     /// The table and what keeps it true.
     pub fn decider(&self) -> &Decider {
         &self.decider
+    }
+
+    /// Takes the verdict of every check of this address, and returns the slots that changed.
+    pub fn set_verdict(&mut self, address: IpAddr, verdict: Verdict) -> Vec<u32> {
+        let model = Arc::clone(&self.model);
+        let of_address = |(_, check): &(usize, &Check)| check.target == Target::Ip(address);
+        let checks = model.checks.iter().enumerate().filter(of_address);
+        checks
+            .flat_map(|(id, _)| self.decider.set_verdict(CheckId(id), verdict))
+            .map(|switch| switch.slot)
+            .collect()
     }
 
     /// The server's answer over UDP; `None` when it gives none.

@@ -27,6 +27,7 @@ use toml::de::DeTable;
 
 pub(crate) use file::read_text;
 pub use model::Model;
+pub(crate) use names::suggestion;
 pub use problem::{ConfigErrors, Problem};
 
 use domains::Known;

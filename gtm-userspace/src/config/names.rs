@@ -94,7 +94,7 @@ fn is_name(name: &str) -> bool {
 }
 
 /// What to say about an unknown word: the nearest of the valid ones, or all of them when none is near.
-pub(super) fn suggestion(word: &str, valid: &[&str]) -> String {
+pub(crate) fn suggestion(word: &str, valid: &[&str]) -> String {
     let word = word.to_lowercase();
     let distances = valid
         .iter()

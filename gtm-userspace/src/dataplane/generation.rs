@@ -34,6 +34,7 @@ pub struct Generation {
     cursor: PageCursor,
     /// Where each distinct block is: slots share them.
     placed: Blocks<Block, PageRef>,
+    hash_key: u64,
 }
 
 impl Generation {
@@ -82,8 +83,14 @@ impl Generation {
         write_listen(&mut object, listen)?;
         let (slots, blocks) =
             (MappedArray::new(&object, map::SLOTS)?, MappedArray::new(&object, map::BLOCKS)?);
-        let mut generation =
-            Self { object, slots, blocks, cursor: PageCursor::default(), placed: Blocks::new() };
+        let mut generation = Self {
+            object,
+            slots,
+            blocks,
+            cursor: PageCursor::default(),
+            placed: Blocks::new(),
+            hash_key: names.key,
+        };
         for slot in 0..length("slots", table.slots.len())? {
             generation.store(table, slot)?;
         }
@@ -142,6 +149,11 @@ impl Generation {
     fn reset_counters(&mut self) -> Result<(), DataplaneError> {
         let map = self.object.map_mut(map::PER_CPU).ok_or(DataplaneError::AbiMismatch)?;
         counters::reset(map)
+    }
+
+    /// Key of this generation's name hash: with it, names that collide can be made and tried.
+    pub fn hash_key(&self) -> u64 {
+        self.hash_key
     }
 
     /// What this generation has counted.

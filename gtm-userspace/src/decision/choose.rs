@@ -62,10 +62,12 @@ fn first_available(pool: &Pool, conditions: &Conditions) -> Vec<Target> {
 }
 
 /// All-down action `default-pool`: every address of the non-empty `default` pool with the smallest ordinal; without
-/// one, of the non-empty pool with the smallest ordinal. A pool is empty when none of its addresses may be answered.
+/// one, of the non-empty pool with the smallest ordinal. A pool is empty when none of its addresses may be answered, or
+/// when it is disabled: that is apart from health, and holds when all health is lost.
 fn all_down(model: &Model, domain: &AccessDomain, conditions: &Conditions) -> Choice {
     let last_resort = |used: &PoolUse| {
-        let addresses = model.pool(used.pool).addresses.iter();
+        let pool = model.pool(used.pool);
+        let addresses = pool.addresses.iter().filter(|_| pool.enabled);
         let allowed = addresses.filter(|address| conditions.address(address).is_last_resort());
         allowed.map(|address| address.target.clone()).collect::<Vec<_>>()
     };

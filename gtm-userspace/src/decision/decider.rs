@@ -75,6 +75,11 @@ impl Decider {
         }
     }
 
+    /// The configuration that it decides over.
+    pub fn model(&self) -> &Arc<Model> {
+        &self.model
+    }
+
     /// The table that this decider keeps true.
     pub fn table(&self) -> &Arc<AnswerTable> {
         &self.table

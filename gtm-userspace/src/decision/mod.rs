@@ -8,11 +8,15 @@ pub mod answer;
 pub mod choose;
 pub mod conditions;
 pub mod decider;
+pub mod explain;
 pub mod location;
 pub mod route;
 pub mod table;
+#[cfg(test)]
+mod tests;
 
 pub use answer::Block;
 pub use conditions::Conditions;
 pub use decider::Decider;
+pub use explain::{Client, Explainer, Explanation};
 pub use table::AnswerTable;

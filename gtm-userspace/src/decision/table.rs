@@ -72,3 +72,8 @@ pub fn qtype(steered: SteeredType) -> u16 {
         SteeredType::Cname => ANY_TYPE,
     }
 }
+
+/// True when an access domain of this type answers the QTYPE.
+pub fn answers(steered: SteeredType, asked: u16) -> bool {
+    TypeEntry { qtype: qtype(steered), ..TypeEntry::default() }.answers(asked)
+}

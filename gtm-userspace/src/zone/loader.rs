@@ -5,7 +5,7 @@ mod entries;
 mod generic;
 mod rdata;
 mod records;
-mod types;
+pub(super) mod types;
 mod words;
 
 use std::path::Path;

@@ -2,6 +2,7 @@
 
 mod loader;
 pub mod lookup;
+pub mod text;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;

@@ -6,7 +6,7 @@ use super::words::is_number;
 
 /// One field of a record's data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Field {
+pub(in crate::zone) enum Field {
     U8,
     U16,
     U32,
@@ -72,7 +72,7 @@ const SIGNED: &[(&str, u16)] = &[("SIG", 24), ("RRSIG", 46), ("NSEC", 47), ("NSE
 const META: std::ops::RangeInclusive<u16> = 128..=255;
 
 /// The number of a type that a zone can hold, written by name or as `TYPE123`.
-pub(super) fn type_number(text: &str) -> Result<u16, String> {
+pub(in crate::zone) fn type_number(text: &str) -> Result<u16, String> {
     let word = text.to_ascii_uppercase();
     let listed = TYPES.iter().find(|(name, ..)| *name == word).map(|(_, number, _)| *number);
     let signed = SIGNED.iter().find(|(name, _)| *name == word).map(|(_, number)| *number);
@@ -93,12 +93,12 @@ pub(super) fn type_number(text: &str) -> Result<u16, String> {
 }
 
 /// The fields of a type that is written by name.
-pub(super) fn fields(number: u16) -> Option<&'static [Field]> {
+pub(in crate::zone) fn fields(number: u16) -> Option<&'static [Field]> {
     TYPES.iter().find(|(_, listed, _)| *listed == number).map(|(.., fields)| *fields)
 }
 
 /// A type as it is shown in messages.
-pub(super) fn type_name(number: u16) -> String {
+pub(in crate::zone) fn type_name(number: u16) -> String {
     let listed = TYPES.iter().find(|(_, listed, _)| *listed == number);
     listed.map_or_else(|| format!("TYPE{number}"), |(name, ..)| (*name).to_owned())
 }

@@ -1,0 +1,161 @@
+//! What the tests of the decision share: models from one-line pools, partitions, and answers read back from a table.
+
+mod explained;
+mod properties;
+mod rules;
+mod scenario;
+mod states;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use super::*;
+use crate::config::Model;
+use crate::config::model::*;
+use crate::geo::{Class, ClassId, Databases, MatchedBy, Partition, SourceMatch};
+use crate::name::Name;
+use crate::zone::lookup::ZoneSet;
+
+/// Sources of every model here, by number.
+const SOURCES: [&str; 4] = ["default", "a", "b", "c"];
+
+/// A model without pools and access domains.
+fn empty_model() -> Model {
+    let source = |name: &&str| Source { name: (*name).to_owned(), ..Source::default() };
+    let template = Template {
+        name: "health".to_owned(),
+        kind: CheckKind::Ping,
+        interval: Duration::from_secs(1),
+        timeout: Duration::from_secs(1),
+        failures: 1,
+        successes: 1,
+        initial: Verdict::Passing,
+    };
+    Model { sources: SOURCES.iter().map(source).collect(), templates: vec![template], ..Model::default() }
+}
+
+/// Adds an access domain with its pools, each in words and by ordinal: `disabled for a default: 1, 2 online, 3`.
+///
+/// The number n is the address 10.0.0.n; after it may follow `online`, `offline`, `disabled` and `unchecked`. Pools
+/// without `for` make the policy `ordinal`. Each address has one check, shared by all pools.
+fn add_domain(model: &mut Model, name: &str, pools: &[&str]) {
+    let mut uses = Vec::new();
+    for (position, words) in pools.iter().enumerate() {
+        let (head, addresses) = words.split_once(':').unwrap_or(("", words));
+        let (marks, sources) = head.split_once("for").unwrap_or((head, ""));
+        let mut pool = Pool {
+            name: format!("p{}", model.pools.len()),
+            kind: PoolKind::Ipv4,
+            enabled: !marks.contains("disabled"),
+            addresses: Vec::new(),
+        };
+        for words in addresses.split(',').filter(|words| !words.trim().is_empty()) {
+            let ordinal = u32::try_from(pool.addresses.len()).unwrap();
+            pool.addresses.push(address(model, words, ordinal));
+        }
+        let source = |name: &str| SourceId(SOURCES.iter().position(|known| *known == name).unwrap());
+        uses.push(PoolUse {
+            pool: PoolId(model.pools.len()),
+            ordinal: u32::try_from(position).unwrap(),
+            sources: sources.split_whitespace().map(source).collect(),
+        });
+        model.pools.push(pool);
+    }
+    let by_source = uses.iter().any(|used| !used.sources.is_empty());
+    model.domains.push(AccessDomain {
+        name: name.parse().unwrap(),
+        steered: SteeredType::A,
+        ttl: 30,
+        enabled: true,
+        policy: if by_source { PoolPolicy::NearestSource } else { PoolPolicy::Ordinal },
+        pools: uses,
+    });
+}
+
+fn address(model: &mut Model, words: &str, ordinal: u32) -> Address {
+    let target = target(words.split_whitespace().next().unwrap().parse().unwrap());
+    let mode = match () {
+        () if words.contains("online") => AddressMode::Online,
+        () if words.contains("offline") => AddressMode::Offline,
+        () => AddressMode::Auto,
+    };
+    let checks = if words.contains("unchecked") { Vec::new() } else { vec![check_of(model, &target)] };
+    Address { target, ordinal, mode, enabled: !words.contains("disabled"), checks }
+}
+
+/// The check of a target, made when there is none yet.
+fn check_of(model: &mut Model, target: &Target) -> CheckId {
+    let known = model.checks.iter().position(|check| check.target == *target);
+    CheckId(known.unwrap_or_else(|| {
+        model.checks.push(Check { target: target.clone(), template: TemplateId(0) });
+        model.checks.len() - 1
+    }))
+}
+
+fn target(last: u8) -> Target {
+    Target::Ip(Ipv4Addr::new(10, 0, 0, last).into())
+}
+
+/// Every check passing but those of these targets.
+fn failing(model: &Model, down: &[u8]) -> Conditions {
+    let mut conditions = Conditions::all_up(model);
+    for last in down {
+        let check = model.checks.iter().position(|check| check.target == target(*last)).unwrap();
+        conditions.verdicts[check] = Verdict::Failed;
+    }
+    conditions
+}
+
+/// A class from the names of its sources, best match first; `default` is added at the end.
+fn class(words: &str) -> Class {
+    let kinds = [MatchedBy::Prefix(24), MatchedBy::Country, MatchedBy::Continent];
+    let named = words.split_whitespace().zip(kinds).map(|(name, by)| SourceMatch {
+        source: SourceId(SOURCES.iter().position(|known| *known == name).unwrap()),
+        by,
+    });
+    let everyone = SourceMatch { source: DEFAULT_SOURCE, by: MatchedBy::Default };
+    Class { matches: named.chain([everyone]).collect() }
+}
+
+/// One class for everyone.
+fn partition_of_one(class: Class) -> Partition {
+    Partition { classes: vec![class], v4: vec![(0, ClassId(0))], v6: vec![(0, ClassId(0))] }
+}
+
+/// The addresses of a block in the order of the given turn (RFC 1035 section 4.1.3: 12 bytes before the data).
+fn addresses_of(block: &Block, turn: u32) -> Vec<IpAddr> {
+    let mut rest = block.rotation(turn);
+    let mut addresses = Vec::new();
+    while !rest.is_empty() {
+        let length = usize::from(u16::from_be_bytes([rest[10], rest[11]]));
+        let data = &rest[12..12 + length];
+        addresses.push(match length {
+            4 => IpAddr::from(<[u8; 4]>::try_from(data).unwrap()),
+            _ => IpAddr::from(<[u8; 16]>::try_from(data).unwrap()),
+        });
+        rest = &rest[12 + length..];
+    }
+    addresses
+}
+
+/// What every slot of a table answers now.
+fn blocks(table: &AnswerTable) -> Vec<Block> {
+    table.slots.iter().map(|slot| (**slot.load()).clone()).collect()
+}
+
+/// The explanation for a client of the only class, without geo data and zones.
+fn explain(decider: &Decider, class: Class) -> Explanation {
+    let zones = ZoneSet::default();
+    let (partition, databases) = (partition_of_one(class), Databases::default());
+    let explainer = Explainer { decider, partition: &partition, databases: &databases, zones: &zones };
+    explainer.explain(&"www.example.com".parse().unwrap(), 1, Client::Sender([192, 0, 2, 1].into()))
+}
+
+/// All that a table is but what its slots answer.
+fn fixed_part(
+    table: &AnswerTable,
+) -> (&location::Location, BTreeMap<&Name, Vec<gtm_common::abi::TypeEntry>>, &[u32]) {
+    let names = table.names.iter().map(|(name, entries)| (name, entries.clone())).collect();
+    (&table.location, names, &table.views)
+}
