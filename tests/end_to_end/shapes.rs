@@ -49,13 +49,14 @@ fn answers_of_every_length_are_right() {
                 let expect = query.answer(&records, 0);
                 for (client, server) in stage.side().pairs() {
                     let bytes = query.bytes();
-                    let answer = client.send(server, &bytes).unwrap();
+                    let what =
+                        format!("{rtype} of {count} addresses, QNAME of {length} bytes, {opt:?}, {server}");
+                    let answer = client.send(server, &bytes);
+                    let answer = answer.unwrap_or_else(|error| panic!("{what}: {error:#}"));
                     let captured = raw.datagram_from(server.port(), DEADLINE);
                     let after = look(&stage);
                     let counted = gtm_tests::counters::difference(&before.counters, &after.counters);
                     before = after;
-                    let what =
-                        format!("{rtype} of {count} addresses, QNAME of {length} bytes, {opt:?}, {server}");
                     // More than 512 bytes without EDNS: truncated, by userspace.
                     if query.opt.is_none() && expect.len() > 512 {
                         assert_eq!(counted, [(Outcome::PassedTooLarge, 1)], "{what}");
