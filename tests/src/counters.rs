@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use gtm_common::counters::Outcome;
 use gtm_userspace::dataplane::Counters;
 use gtm_userspace::dataplane::counters::of_program;
@@ -65,6 +65,28 @@ pub fn watch<T>(edge: &Namespace, device: &str, mut ask: impl FnMut() -> T) -> R
         }
     }
     bail!("the XDP program on {device} was replaced at each of {ATTEMPTS} questions")
+}
+
+/// Asks a question and tells which counters have risen meanwhile, and by how much.
+///
+/// Frames that are not for one host are left out: the reports of multicast listeners come when they come. Fails when
+/// there is no program, or another one than before.
+pub fn risen<T>(edge: &Namespace, device: &str, ask: impl FnOnce() -> T) -> Result<(T, Vec<(Outcome, u64)>)> {
+    let look = || snapshot(edge, device)?.with_context(|| format!("no XDP program on {device}"));
+    let before = look()?;
+    let answer = ask();
+    let after = look()?;
+    ensure!(before.program == after.program, "the XDP program on {device} was replaced meanwhile");
+    Ok((answer, difference(&before.counters, &after.counters)))
+}
+
+/// The counters that have risen, with how much.
+pub fn difference(before: &Counters, after: &Counters) -> Vec<(Outcome, u64)> {
+    let pairs = before.iter().zip(after.iter());
+    pairs
+        .map(|((outcome, before), (_, after))| (outcome, after.saturating_sub(before)))
+        .filter(|(outcome, count)| *count > 0 && *outcome != Outcome::PassedNotIp)
+        .collect()
 }
 
 /// The kernel's number of the XDP program on `device`; `None` when there is none.

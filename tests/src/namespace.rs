@@ -93,6 +93,26 @@ impl Namespace {
         self.ip(&[family(address), "route", "add", &host_prefix(address), "dev", device]).map(drop)
     }
 
+    /// The Ethernet address of a device.
+    pub fn mac(&self, device: &str) -> Result<[u8; 6]> {
+        let links = self.ip(&["-j", "link", "show", "dev", device])?;
+        let parse = || {
+            let links: serde_json::Value = serde_json::from_str(&links).ok()?;
+            let text = links.pointer("/0/address")?.as_str()?;
+            let bytes: Vec<u8> =
+                text.split(':').map(|byte| u8::from_str_radix(byte, 16).ok()).collect::<Option<_>>()?;
+            bytes.try_into().ok()
+        };
+        parse().with_context(|| format!("what ip says of {device}: {links}"))
+    }
+
+    /// Tells the Ethernet address of a neighbour once and for all, so that nobody ever asks for it.
+    pub fn add_neighbour(&self, device: &str, address: IpAddr, mac: [u8; 6]) -> Result<()> {
+        let mac = mac.map(|byte| format!("{byte:02x}")).join(":");
+        let entry = ["neigh", "replace", &address.to_string(), "lladdr", &mac];
+        self.ip(&[&entry[..], &["nud", "permanent", "dev", device]].concat()).map(drop)
+    }
+
     /// Sends everything without a better route directly over `device`, over IPv4 and IPv6.
     pub fn add_default_route(&self, device: &str) -> Result<()> {
         self.ip(&["-4", "route", "add", "default", "dev", device])?;

@@ -71,11 +71,15 @@ impl Process {
         Ok(self.child.try_wait()?)
     }
 
-    /// How it ends within the deadline.
+    /// How it ends within the deadline. All that it has written is then in [`Self::output`].
     pub fn wait(&mut self, deadline: Duration) -> Result<ExitStatus> {
         let ended =
             eventually(deadline, &format!("{} ends", self.name), || self.child.try_wait().transpose());
-        ended.and_then(|status| Ok(status?)).map_err(|error| self.with_output(&error))
+        let status = ended.and_then(|status| Ok(status?)).map_err(|error| self.with_output(&error))?;
+        // Its own children may go on and hold the pipe: they are not waited for any longer.
+        let collected = eventually(GRACE, "the rest is read", || self.collector.is_finished().then_some(()));
+        drop(collected);
+        Ok(status)
     }
 
     /// Sends a signal.

@@ -330,6 +330,7 @@ fn parse_duration(text: &str) -> Option<Duration> {
         "ms" => Some(Duration::from_millis(number)),
         "s" => Some(Duration::from_secs(number)),
         "m" => number.checked_mul(60).map(Duration::from_secs),
+        "h" => number.checked_mul(3600).map(Duration::from_secs),
         _ => None,
     }
 }
@@ -338,6 +339,7 @@ fn parse_duration(text: &str) -> Option<Duration> {
 pub(super) fn shown_duration(duration: Duration) -> String {
     match (duration.as_millis(), duration.as_secs()) {
         (millis, seconds) if u128::from(seconds) * 1000 != millis => format!("{millis}ms"),
+        (_, seconds) if seconds > 0 && seconds % 3600 == 0 => format!("{}h", seconds / 3600),
         (_, seconds) if seconds % 60 == 0 => format!("{}m", seconds / 60),
         (_, seconds) => format!("{seconds}s"),
     }

@@ -73,7 +73,7 @@ pub enum DataplaneError {
     #[error("no room for another answer block in this generation")]
     BlocksFull,
     /// The new generation did not answer a sample query as the table does.
-    #[error("the new program answered a sample query for {name} wrongly; the old one goes on: {problem}")]
+    #[error("the new program answered a sample query for {name} wrongly: {problem}")]
     Sample {
         /// The name that was asked.
         name: String,

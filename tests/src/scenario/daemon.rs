@@ -1,28 +1,24 @@
 //! The daemon of the scenario: `gtm run` as a child in the edge's namespace, on a copy of the demo configuration.
 
-use std::env;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use nix::sys::signal::Signal;
-use tempfile::TempDir;
 use toml::Value;
 
 use super::network::Network;
-use super::places::{Asker, EDGE_DEVICE, Family};
+use super::places::{Asker, Family};
 use super::rows::Steering;
 use super::signals::stop_requested;
-use crate::counters;
-use crate::leftover::temporary_folder;
-use crate::process::Process;
+use crate::gtm::{CONFIG, Gtm, copy_of};
 use crate::wait::eventually;
 
 /// The configuration with all its files, as it stands in the source tree.
 const DEMO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../etc/demo");
-/// The file of the configuration in that folder.
-const CONFIG: &str = "gtm.toml";
+/// How its program is attached.
+const MODE: &str = "xdp_mode = \"native\"";
 /// The key of the access domains in it.
 const ACCESS_DOMAINS: &str = "domain";
 /// How long the daemon may take from its start to its first answer.
@@ -33,21 +29,25 @@ const ATTACH: Duration = Duration::from_secs(3);
 /// A running daemon with its configuration folder; ended on drop.
 #[derive(Debug)]
 pub struct Daemon {
-    process: Process,
-    folder: TempDir,
+    gtm: Gtm,
 }
 
 impl Daemon {
     /// Starts `gtm run` and waits until it answers, and until its program is attached.
     ///
-    /// Whether one got attached is for [`counters::xdp_program`] to say: without it the daemon answers too.
+    /// Whether one got attached is for [`crate::counters::xdp_program`] to say: without it the daemon answers too.
     pub fn start(network: &Network) -> Result<Self> {
-        let program = gtm()?;
-        let folder = temporary_folder()?;
-        copy_folder(Path::new(DEMO), folder.path())?;
-        let mut command = network.edge().command(program);
-        command.arg("run").arg("--config").arg(folder.path().join(CONFIG));
-        let mut daemon = Self { process: Process::start(command)?, folder };
+        Self::start_in_mode(network, "native")
+    }
+
+    /// The same with another `xdp_mode`.
+    pub fn start_in_mode(network: &Network, mode: &str) -> Result<Self> {
+        let folder = copy_of(Path::new(DEMO))?;
+        let path = folder.path().join(CONFIG);
+        let text = fs::read_to_string(&path)?;
+        ensure!(text.contains(MODE), "the demo configuration has no {MODE}");
+        fs::write(&path, text.replace(MODE, &format!("xdp_mode = \"{mode}\"")))?;
+        let mut daemon = Self { gtm: Gtm::start(network.edge(), folder)? };
 
         let answering = eventually(START, "the daemon answers its first question", || {
             let seen = daemon.check().and_then(|()| network.ask(Asker::Cn, Family::Ipv4));
@@ -56,65 +56,34 @@ impl Daemon {
                 seen => Some(seen),
             }
         });
-        answering.and_then(|seen| seen).map_err(|error| daemon.process.with_output(&error))?;
-        drop(eventually(ATTACH, "the program is attached", || {
-            counters::xdp_program(network.edge(), EDGE_DEVICE).ok().flatten()
-        }));
+        answering.and_then(|seen| seen).map_err(|error| daemon.gtm.with_output(&error))?;
+        // It says so once everything is in place.
+        drop(daemon.gtm.wait_for_line(ATTACH, "serving"));
         Ok(daemon)
     }
 
     /// An error, with what it wrote, when it has ended.
     pub fn check(&mut self) -> Result<()> {
-        match self.process.try_wait()? {
-            None => Ok(()),
-            Some(status) => Err(self.process.with_output(&anyhow!("gtm run ended: {status}"))),
-        }
+        self.gtm.check()
     }
 
     /// What it has written so far.
     pub fn output(&self) -> String {
-        self.process.output()
+        self.gtm.output()
     }
 
     /// Enables or disables all access domains in the configuration and has the daemon load it again.
     pub fn steer(&self, steering: Steering) -> Result<()> {
-        let path = self.folder.path().join(CONFIG);
+        let path = self.gtm.folder().join(CONFIG);
         let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
         fs::write(&path, steered(&text, steering)?)?;
-        self.process.signal(Signal::SIGHUP)
+        self.gtm.signal(Signal::SIGHUP)
     }
 
     /// Ends it; an error when it had ended before or did not end cleanly.
-    pub fn stop(mut self) -> Result<()> {
-        self.check()?;
-        let status = self.process.stop()?;
-        ensure!(
-            status.success(),
-            self.process.with_output(&anyhow!("gtm run ended after SIGTERM with {status}"))
-        );
-        Ok(())
+    pub fn stop(self) -> Result<()> {
+        self.gtm.stop()
     }
-}
-
-/// The daemon's program: built beside our own.
-fn gtm() -> Result<PathBuf> {
-    let program = env::current_exe()?.with_file_name("gtm");
-    ensure!(
-        program.is_file(),
-        "{} is missing: start the scenario with `cargo xtask run`, which builds it",
-        program.display()
-    );
-    Ok(program)
-}
-
-/// Copies the files of a folder that has no folders in it.
-fn copy_folder(from: &Path, to: &Path) -> Result<()> {
-    for entry in fs::read_dir(from).with_context(|| from.display().to_string())? {
-        let path = entry?.path();
-        let name = path.file_name().with_context(|| path.display().to_string())?;
-        fs::copy(&path, to.join(name)).with_context(|| path.display().to_string())?;
-    }
-    Ok(())
 }
 
 /// The configuration with `enabled` set in every access domain.

@@ -80,6 +80,14 @@ impl Network {
                 edge.add_route(UPSTREAM_DEVICE, place.address(family))?;
             }
         }
+        // The counters see questions only, and no search for neighbours between them.
+        let (edge_mac, clients_mac) = (edge.mac(EDGE_DEVICE)?, clients.mac(CLIENTS_DEVICE)?);
+        for family in Family::ALL {
+            clients.add_neighbour(CLIENTS_DEVICE, family.server().ip(), edge_mac)?;
+            for asker in Asker::ALL {
+                edge.add_neighbour(EDGE_DEVICE, asker.address(family), clients_mac)?;
+            }
+        }
         edge.add_default_route(EDGE_DEVICE)?;
         clients.add_default_route(CLIENTS_DEVICE)?;
         far.add_default_route(SITES_DEVICE)?;

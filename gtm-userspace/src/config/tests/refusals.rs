@@ -310,17 +310,22 @@ fn templates_hold_what_their_kind_needs() {
     check_template(
         "kind = \"ping\"\ninterval = \"5\"",
         &[
-            "51: template.t.interval: \"5\" is not a duration like \"500ms\", \"5s\" or \"1m\"; allowed \"100ms\" to \"60m\"",
+            "51: template.t.interval: \"5\" is not a duration like \"500ms\", \"5s\" or \"1m\"; allowed \"100ms\" to \"1h\"",
         ],
     );
     check_template(
         "kind = \"ping\"\ninterval = \"99ms\"",
-        &["51: template.t.interval: \"99ms\" is out of range; allowed \"100ms\" to \"60m\""],
+        &["51: template.t.interval: \"99ms\" is out of range; allowed \"100ms\" to \"1h\""],
+    );
+    check_template("kind = \"ping\"\ninterval = \"1h\"", &[]);
+    check_template(
+        "kind = \"ping\"\ninterval = \"2h\"",
+        &["51: template.t.interval: \"2h\" is out of range; allowed \"100ms\" to \"1h\""],
     );
     check_template(
         "kind = \"ping\"\ninterval = \"307445734561825861m\"",
         &[
-            "51: template.t.interval: \"307445734561825861m\" is not a duration like \"500ms\", \"5s\" or \"1m\"; allowed \"100ms\" to \"60m\"",
+            "51: template.t.interval: \"307445734561825861m\" is not a duration like \"500ms\", \"5s\" or \"1m\"; allowed \"100ms\" to \"1h\"",
         ],
     );
     check_template(

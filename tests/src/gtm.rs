@@ -1,0 +1,118 @@
+//! The daemon as a child: `gtm run` in a namespace, on a configuration folder of its own.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use nix::sys::signal::Signal;
+use tempfile::TempDir;
+
+use crate::leftover::temporary_folder;
+use crate::namespace::Namespace;
+use crate::process::Process;
+use crate::wait::eventually;
+
+/// The file of the configuration in its folder.
+pub const CONFIG: &str = "gtm.toml";
+/// How long a reload may take.
+const RELOAD: Duration = Duration::from_secs(10);
+/// What the daemon logs at the end of a reload: that it was accepted or refused.
+const VERDICTS: [&str; 2] = ["configuration accepted", "configuration refused"];
+
+/// A running daemon with its configuration folder; ended on drop.
+#[derive(Debug)]
+pub struct Gtm {
+    process: Process,
+    folder: TempDir,
+}
+
+impl Gtm {
+    /// Starts `gtm run` on the configuration in a folder. Whether it serves yet is for the caller to find out.
+    pub fn start(namespace: &Namespace, folder: TempDir) -> Result<Self> {
+        let mut command = namespace.command(program()?);
+        command.arg("run").arg("--config").arg(folder.path().join(CONFIG)).env_remove("GTM_LOG");
+        Ok(Self { process: Process::start(command)?, folder })
+    }
+
+    /// The folder with the configuration and the files it names.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Has the files loaded anew and waits for the verdict; what was written meanwhile.
+    pub fn reload(&self) -> Result<String> {
+        let before = self.output();
+        self.signal(Signal::SIGHUP)?;
+        let written = eventually(RELOAD, "the daemon judges the new configuration", || {
+            let output = self.output();
+            let written = output.get(before.len()..).unwrap_or_default();
+            VERDICTS.iter().any(|verdict| written.contains(verdict)).then(|| written.to_owned())
+        });
+        written.map_err(|error| self.process.with_output(&error))
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        self.process.signal(signal)
+    }
+
+    /// An error, with what it wrote, when it has ended.
+    pub fn check(&mut self) -> Result<()> {
+        match self.process.try_wait()? {
+            None => Ok(()),
+            Some(status) => Err(self.process.with_output(&anyhow!("gtm run ended: {status}"))),
+        }
+    }
+
+    /// What it has written so far.
+    pub fn output(&self) -> String {
+        self.process.output()
+    }
+
+    /// The first line that contains `text`, once it is written.
+    pub fn wait_for_line(&self, deadline: Duration, text: &str) -> Result<String> {
+        self.process.wait_for_line(deadline, text)
+    }
+
+    /// How it ends within the deadline.
+    pub fn wait(&mut self, deadline: Duration) -> Result<ExitStatus> {
+        self.process.wait(deadline)
+    }
+
+    /// The error, with what it wrote below it.
+    pub fn with_output(&self, error: &anyhow::Error) -> anyhow::Error {
+        self.process.with_output(error)
+    }
+
+    /// Ends it; an error when it had ended before or did not end cleanly.
+    pub fn stop(mut self) -> Result<()> {
+        self.check()?;
+        let status = self.process.stop()?;
+        ensure!(
+            status.success(),
+            self.process.with_output(&anyhow!("gtm run ended after SIGTERM with {status}"))
+        );
+        Ok(())
+    }
+}
+
+/// A temporary folder with copies of the files of another one, which has no folders in it.
+pub fn copy_of(folder: &Path) -> Result<TempDir> {
+    let copy = temporary_folder()?;
+    for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
+        let path = entry?.path();
+        let name = path.file_name().with_context(|| path.display().to_string())?;
+        fs::copy(&path, copy.path().join(name)).with_context(|| path.display().to_string())?;
+    }
+    Ok(copy)
+}
+
+/// The daemon's program: built beside our own, of which that of a test lies one folder deeper.
+fn program() -> Result<PathBuf> {
+    let own = env::current_exe()?;
+    let found = own.ancestors().skip(1).take(2).map(|folder| folder.join("gtm")).find(|path| path.is_file());
+    found.with_context(|| format!("gtm is not beside {}; `cargo build` makes it", own.display()))
+}
