@@ -3,10 +3,11 @@
 use aya_ebpf::bindings::xdp_action;
 use aya_ebpf::macros::xdp;
 use aya_ebpf::programs::XdpContext;
-use gtm_common::abi::{BlockHead, PerCpu};
+use gtm_common::abi::PerCpu;
 use gtm_common::counters::Outcome;
 
 use crate::packet::Packet;
+use crate::reply::Reply;
 use crate::{edns, frame, question, reply, tables};
 
 /// The XDP program.
@@ -43,9 +44,10 @@ fn answer(context: &XdpContext, cpu: *mut PerCpu) -> Result<(), Outcome> {
     };
     let slot = tables::slot(&entry, class).ok_or(Outcome::PassedNoBlock)?;
     let block = tables::block(slot).ok_or(Outcome::PassedNoBlock)?;
-    let head: BlockHead = tables::block_head(block);
-    let turn = tables::turn(cpu, slot, &head);
-    reply::send(context, &frame, &question, &edns, scope, block, &head, turn, cpu)
+    let head = tables::block_head(block);
+    let rotation = tables::turn(cpu, slot, &head);
+    let reply = Reply { frame: &frame, question: &question, edns: &edns, scope, block, head, rotation };
+    reply::send(context, &reply, cpu)
 }
 
 /// The licence the kernel asks for: some helpers are for GPL-compatible programs.

@@ -18,20 +18,28 @@ const MAX_KEPT: usize = 14 + 2 * 4 + 40 + UDP_LEN + HEADER_LEN + MAX_NAME + 4;
 /// Hop limit of what we send.
 const TTL: u8 = 64;
 
+/// All that an answer is made of: what the steps before have found.
+pub(crate) struct Reply<'a> {
+    /// Where the datagram is.
+    pub(crate) frame: &'a Frame,
+    /// What was asked.
+    pub(crate) question: &'a Question,
+    /// What the query says of EDNS.
+    pub(crate) edns: &'a Edns,
+    /// Scope of the client subnet.
+    pub(crate) scope: u8,
+    /// The answer block, which begins with its head.
+    pub(crate) block: *const u64,
+    /// The head of the block.
+    pub(crate) head: BlockHead,
+    /// Offset in bytes of this answer's rotation within the block's records.
+    pub(crate) rotation: usize,
+}
+
 /// Makes room and writes the answer. Until there is room the packet is untouched.
 #[inline(always)]
-#[expect(clippy::too_many_arguments, reason = "the results of all the steps before meet here, and only here")]
-pub(crate) fn send(
-    context: &XdpContext,
-    frame: &Frame,
-    question: &Question,
-    edns: &Edns,
-    scope: u8,
-    block: *const u64,
-    head: &BlockHead,
-    rotation: usize,
-    cpu: *const PerCpu,
-) -> Result<(), Outcome> {
+pub(crate) fn send(context: &XdpContext, reply: &Reply<'_>, cpu: *const PerCpu) -> Result<(), Outcome> {
+    let Reply { frame, question, edns, head, .. } = reply;
     let answer_len = usize::from(head.len);
     let opt_len = match edns.ecs {
         _ if !edns.present => 0,
@@ -46,9 +54,7 @@ pub(crate) fn send(
     let end = question.end + answer_len + opt_len;
     let growth = end as i32 - Packet::new(context).len() as i32;
     make_room(context, growth, question.end, cpu)?;
-    let packet = Packet::new(context);
-    write(packet, frame, question, edns, scope, block, head, rotation, dns_len, cpu)
-        .ok_or(Outcome::DroppedInternal)
+    write(Packet::new(context), reply, dns_len, cpu).ok_or(Outcome::DroppedInternal)
 }
 
 /// Makes the frame longer or shorter by `growth` bytes, at its end or, where there is no room (veth leaves next to none),
@@ -85,19 +91,8 @@ fn move_to_head(packet: Packet, from: usize, len: usize, cpu: *const PerCpu) -> 
 
 /// Writes the answer from the last part to the first, and so has every sum when the UDP header needs it.
 #[inline(always)]
-#[expect(clippy::too_many_arguments, reason = "as its caller")]
-fn write(
-    packet: Packet,
-    frame: &Frame,
-    question: &Question,
-    edns: &Edns,
-    scope: u8,
-    block: *const u64,
-    head: &BlockHead,
-    rotation: usize,
-    dns_len: usize,
-    cpu: *const PerCpu,
-) -> Option<()> {
+fn write(packet: Packet, reply: &Reply<'_>, dns_len: usize, cpu: *const PerCpu) -> Option<()> {
+    let Reply { frame, question, edns, scope, block, head, rotation } = *reply;
     let answer_len = usize::from(head.len);
     let opt_at = forget(cpu, question.end + answer_len, OFFSET_MASK);
     // Offsets of the pieces within the DNS message; it begins at an even offset of the UDP datagram.
