@@ -187,6 +187,7 @@ fn values_are_read() {
     assert_eq!((https.host.as_deref(), https.expect_status), (Some("a.b"), vec![200, 204]));
     assert_eq!(templates("kind = \"tcp\"\nport = 0x16").kind, CheckKind::Tcp { port: 22 });
     assert_eq!(templates("kind = \"ping\"\ninterval = \"1s\"").timeout, Duration::from_secs(1));
+    assert_eq!(templates("kind = \"ping\"\ninterval = \"1h\"").interval, Duration::from_hours(1));
 
     let source = |keys: &str| model("countries = [\"CN\"]", keys).sources.remove(1);
     let read = source(
