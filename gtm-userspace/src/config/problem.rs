@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// One thing wrong, or doubtful, in a configuration or zone file.
 ///
 /// Displayed as `gtm.toml:14: pool.mainland.address[1].ordinal: 300000 is out of range; allowed 1 to 65535`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Problem {
     /// The file it is in.
     pub file: PathBuf,

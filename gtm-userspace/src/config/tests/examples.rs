@@ -12,6 +12,14 @@ fn the_example_is_valid() {
     assert_eq!(said(&loaded.warnings), [""; 0]);
 }
 
+#[test]
+fn the_readme_is_valid() {
+    let (_, block) = include_str!("../../../../README.md").split_once("```toml\n").unwrap();
+    let (text, _) = block.split_once("```").unwrap();
+    let loaded = load_text(text).unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(said(&loaded.warnings), [""; 0]);
+}
+
 /// Every key stands in a table of its own kind, or is written without doubt of the other kinds that have it.
 #[test]
 fn the_example_shows_every_key() {
