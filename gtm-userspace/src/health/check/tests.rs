@@ -367,6 +367,23 @@ fn tcp_connects_and_closes_without_a_reset() {
     });
 }
 
+/// A peer that talks without end must not be listened to without end: what it says beyond a greeting stays unread, which
+/// resets the connection.
+#[test]
+fn tcp_hears_no_more_than_a_greeting() {
+    run(async {
+        for (length, expect) in [(2048, Ok(1)), (16 * 1024, Err(io::ErrorKind::BrokenPipe))] {
+            let listener = TcpListener::bind((LOOPBACK, 0)).await.unwrap();
+            let stream = tcp::connect(listener.local_addr().unwrap()).await.unwrap();
+            let (mut talker, _) = listener.accept().await.unwrap();
+            talker.write_all(&vec![0; length]).await.unwrap();
+            stream.readable().await.unwrap();
+            tcp::close(stream).await;
+            assert_eq!(talker.write(&[0]).await.map_err(|error| error.kind()), expect, "{length}");
+        }
+    });
+}
+
 /// A listener that never accepts and whose queue is full: the kernel drops what would be one connection more.
 #[test]
 fn black_hole_is_cut_at_the_timeout() {
