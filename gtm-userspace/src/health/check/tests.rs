@@ -14,6 +14,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use super::*;
 use crate::config::model::{HttpCheck, Template, Tls, Verdict};
 use crate::health::scheduler::probe_in_time;
+use crate::skip;
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -427,7 +428,6 @@ fn name_is_resolved_by_the_system() {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "a test that cannot run says so")]
 fn ping_of_loopback_is_answered_also_many_at_once() {
     run(async {
         let prober = Arc::new(prober());
@@ -441,7 +441,7 @@ fn ping_of_loopback_is_answered_also_many_at_once() {
         }
         for result in pings.join_all().await {
             if result == Err(ProbeError::PingNotPermitted.to_string()) {
-                eprintln!("skipped ping_of_loopback_is_answered_also_many_at_once: needs CAP_NET_RAW");
+                skip::report_or_fail("ping_of_loopback_is_answered_also_many_at_once", "needs CAP_NET_RAW");
                 return;
             }
             assert_eq!(result, Ok(()));
