@@ -10,10 +10,9 @@ use super::LoadedZone;
 use super::types::type_name;
 use crate::config::Problem;
 use crate::name::Name;
+use crate::zone::lookup::DNAME;
 use crate::zone::{Node, RecordSet, Zone};
 
-/// The alias for all names below its owner (RFC 6672).
-const DNAME: u16 = 39;
 /// Types of which a name has one record at most (RFC 1034 section 3.6.2, RFC 6672 section 2.4, RFC 2181 section 6.1).
 const SINGLE: &[u16] = &[rtype::CNAME, DNAME, rtype::SOA];
 /// What an answer of one record set holds at most: a message over TCP, less header, longest question and OPT record.
