@@ -12,4 +12,6 @@ pub mod health;
 pub mod inputs;
 pub mod name;
 pub mod server;
+#[cfg(test)]
+mod skip;
 pub mod zone;

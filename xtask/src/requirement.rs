@@ -84,6 +84,13 @@ pub(crate) const REQUIREMENTS: &[Requirement] = &[
         remedy: Remedy::Typed("rustup component add clippy"),
     },
     Requirement {
+        name: "git",
+        why: "lists the files that the tidiness check reads",
+        needed_for: CHECKS,
+        probe: || probe_program("git"),
+        remedy: Remedy::Packages(&["git"]),
+    },
+    Requirement {
         name: "ip",
         why: "creates the namespaces and links of the scenario",
         needed_for: SCENARIO,

@@ -8,10 +8,8 @@ use super::domains::{DomainSpec, Known};
 use super::model::{AccessDomain, PoolId, PoolKind, SteeredType, Target};
 use super::reader::Report;
 use crate::name::Name;
+use crate::zone::lookup::DNAME;
 use crate::zone::{Node, Zone};
-
-/// Type number of an alias for all names below its owner (RFC 6672).
-const DNAME: u16 = 39;
 
 type Domain = (DomainSpec, AccessDomain);
 

@@ -80,7 +80,7 @@ fn read_pool(name: &str, node: &Node<'_>) -> Option<PoolSpec> {
             format!("{} addresses in this pool; at most {MAX_POOL_ADDRESSES} fit an answer", addresses.len());
         report.error(&node.place, message);
     }
-    if table.get("address").is_none() {
+    if addresses.is_empty() {
         report.warn(&node.place, "this pool has no address, so it is never available");
     }
     Some(PoolSpec { name: name.to_owned(), kind: kind?, enabled: enabled?, templates: templates?, addresses })

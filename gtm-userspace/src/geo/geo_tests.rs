@@ -10,6 +10,7 @@ use super::database::Database;
 use super::mmdb_writer::{MmdbWriter, Value};
 use super::*;
 use crate::config::model::{ClientSet, DEFAULT_SOURCE, Prefix, Source};
+use crate::skip;
 
 impl Partition {
     /// Both lists begin at 0, ascend strictly and change class at each range; every class is used, none twice.
@@ -112,14 +113,13 @@ pub(super) fn database(ip_version: u16, record_size: u16, networks: &[(&str, &st
 }
 
 /// The folder of real and broken databases; says so and gives none where there is no such folder.
-#[expect(clippy::print_stderr, reason = "a skipped test says so by name and reason")]
 pub(super) fn geo_data(test: &str) -> Option<PathBuf> {
     let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/geo");
     let folder = std::env::var_os("GTM_GEO_DATA").map_or_else(beside, PathBuf::from);
     if folder.is_dir() {
         return Some(folder);
     }
-    eprintln!("SKIPPED {test}: no geo data in {} (set GTM_GEO_DATA)", folder.display());
+    skip::report(test, &format!("no geo data in {} (set GTM_GEO_DATA)", folder.display()));
     None
 }
 

@@ -23,7 +23,7 @@ pub struct Server {
 pub struct Limits {
     /// Connections in all.
     pub connections: usize,
-    /// Connections of one client address.
+    /// Connections of one client: an IPv4 address, or a /64 of IPv6, of which one host has all addresses.
     pub connections_per_client: usize,
     /// A connection without a query is closed after this time.
     pub idle: Duration,

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -87,10 +87,14 @@ pub(super) struct Slots {
     taken: Mutex<Taken>,
 }
 
+/// Who holds connections: an IPv4 address, or a /64 of IPv6, in which one host can ask from any address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Holder(IpAddr);
+
 #[derive(Debug, Default)]
 struct Taken {
     total: usize,
-    by_client: HashMap<IpAddr, usize>,
+    by_client: HashMap<Holder, usize>,
 }
 
 /// The right to hold one connection; given back when dropped.
@@ -107,13 +111,23 @@ impl Slots {
     /// A place for a connection of this client, unless there are too many.
     fn take(slots: &Arc<Self>, client: IpAddr) -> Option<SlotGuard> {
         let mut taken = slots.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_client = taken.by_client.get(&client).copied().unwrap_or(0);
+        let holder = Holder::of(client);
+        let of_client = taken.by_client.get(&holder).copied().unwrap_or(0);
         if taken.total >= slots.limits.connections || of_client >= slots.limits.connections_per_client {
             return None;
         }
         taken.total += 1;
-        taken.by_client.insert(client, of_client + 1);
+        taken.by_client.insert(holder, of_client + 1);
         Some(SlotGuard { slots: Arc::clone(slots), client })
+    }
+}
+
+impl Holder {
+    fn of(client: IpAddr) -> Self {
+        match client {
+            IpAddr::V4(_) => Self(client),
+            IpAddr::V6(client) => Self(Ipv6Addr::from_bits(client.to_bits() >> 64 << 64).into()),
+        }
     }
 }
 
@@ -121,11 +135,35 @@ impl Drop for SlotGuard {
     fn drop(&mut self) {
         let mut taken = self.slots.taken.lock().unwrap_or_else(PoisonError::into_inner);
         taken.total = taken.total.saturating_sub(1);
-        let left = taken.by_client.get(&self.client).map_or(0, |count| count.saturating_sub(1));
+        let holder = Holder::of(self.client);
+        let left = taken.by_client.get(&holder).map_or(0, |count| count.saturating_sub(1));
         if left == 0 {
-            taken.by_client.remove(&self.client);
+            taken.by_client.remove(&holder);
         } else {
-            taken.by_client.insert(self.client, left);
+            taken.by_client.insert(holder, left);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each client in turn wants a connection and keeps it; a client may have two.
+    #[track_caller]
+    fn check(clients: &[&str], expect: &[bool]) {
+        let slots = Arc::new(Slots::new(Limits { connections_per_client: 2, ..Limits::default() }));
+        let taken: Vec<_> =
+            clients.iter().map(|client| Slots::take(&slots, client.parse().unwrap())).collect();
+        assert_eq!(taken.iter().map(Option::is_some).collect::<Vec<_>>(), expect, "{clients:?}");
+        drop(taken);
+        assert!(slots.taken.lock().unwrap().by_client.is_empty(), "all are given back");
+    }
+
+    #[test]
+    fn a_network_of_ipv6_is_one_client() {
+        check(&["192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2"], &[true, true, false, true]);
+        check(&["2001:db8::1", "2001:db8::2", "2001:db8::ffff:0:0:3"], &[true, true, false]);
+        check(&["2001:db8::1", "2001:db8:0:1::1", "2001:db8::2", "2001:db8:0:1::1"], &[true; 4]);
     }
 }

@@ -8,7 +8,7 @@ use gtm_common::wire::rtype;
 use super::{Node, RecordSet, Zone};
 use crate::name::Name;
 
-/// Type number of DNAME (RFC 6672).
+/// Type number of DNAME, the alias for all names below its owner (RFC 6672).
 pub const DNAME: u16 = 39;
 
 /// Every zone that is served.

@@ -12,14 +12,16 @@ fn check(old: &str, new: &str, expect: &[&str]) {
 fn what_is_defined_is_used() {
     check("", "[source.s]\ncountries = [\"HK\"]", &["49: source.s: the source \"s\" is not used"]);
     check("", "[template.t]\nkind = \"ping\"", &["49: template.t: the template \"t\" is not used"]);
-    check(
-        "",
-        "[pool.p]\nkind = \"ipv4\"",
-        &[
-            "49: pool.p: this pool has no address, so it is never available",
-            "49: pool.p: the pool \"p\" is not used",
-        ],
-    );
+    for no_address in ["", "\naddress = []"] {
+        check(
+            "",
+            &format!("[pool.p]\nkind = \"ipv4\"{no_address}"),
+            &[
+                "49: pool.p: this pool has no address, so it is never available",
+                "49: pool.p: the pool \"p\" is not used",
+            ],
+        );
+    }
     check(
         "interfaces = [\"eth0\"]",
         "interfaces = [\"eth0\"]\nxdp_mode = \"off\"",

@@ -14,6 +14,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use super::*;
 use crate::config::model::{HttpCheck, Template, Tls, Verdict};
 use crate::health::scheduler::probe_in_time;
+use crate::skip;
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -367,6 +368,23 @@ fn tcp_connects_and_closes_without_a_reset() {
     });
 }
 
+/// A peer that talks without end must not be listened to without end: what it says beyond a greeting stays unread, which
+/// resets the connection.
+#[test]
+fn tcp_hears_no_more_than_a_greeting() {
+    run(async {
+        for (length, expect) in [(2048, Ok(1)), (16 * 1024, Err(io::ErrorKind::BrokenPipe))] {
+            let listener = TcpListener::bind((LOOPBACK, 0)).await.unwrap();
+            let stream = tcp::connect(listener.local_addr().unwrap()).await.unwrap();
+            let (mut talker, _) = listener.accept().await.unwrap();
+            talker.write_all(&vec![0; length]).await.unwrap();
+            stream.readable().await.unwrap();
+            tcp::close(stream).await;
+            assert_eq!(talker.write(&[0]).await.map_err(|error| error.kind()), expect, "{length}");
+        }
+    });
+}
+
 /// A listener that never accepts and whose queue is full: the kernel drops what would be one connection more.
 #[test]
 fn black_hole_is_cut_at_the_timeout() {
@@ -410,7 +428,6 @@ fn name_is_resolved_by_the_system() {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "a test that cannot run says so")]
 fn ping_of_loopback_is_answered_also_many_at_once() {
     run(async {
         let prober = Arc::new(prober());
@@ -424,7 +441,7 @@ fn ping_of_loopback_is_answered_also_many_at_once() {
         }
         for result in pings.join_all().await {
             if result == Err(ProbeError::PingNotPermitted.to_string()) {
-                eprintln!("skipped ping_of_loopback_is_answered_also_many_at_once: needs CAP_NET_RAW");
+                skip::report_or_fail("ping_of_loopback_is_answered_also_many_at_once", "needs CAP_NET_RAW");
                 return;
             }
             assert_eq!(result, Ok(()));

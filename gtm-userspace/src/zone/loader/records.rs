@@ -10,10 +10,9 @@ use super::LoadedZone;
 use super::types::type_name;
 use crate::config::Problem;
 use crate::name::Name;
+use crate::zone::lookup::DNAME;
 use crate::zone::{Node, RecordSet, Zone};
 
-/// The alias for all names below its owner (RFC 6672).
-const DNAME: u16 = 39;
 /// Types of which a name has one record at most (RFC 1034 section 3.6.2, RFC 6672 section 2.4, RFC 2181 section 6.1).
 const SINGLE: &[u16] = &[rtype::CNAME, DNAME, rtype::SOA];
 /// What an answer of one record set holds at most: a message over TCP, less header, longest question and OPT record.
@@ -136,6 +135,7 @@ impl<'f> Records<'f> {
         if !self.problems.is_empty() {
             return Err(self.problems);
         }
+        self.warn_of_hidden();
         let mut nodes: HashMap<Name, Node> = HashMap::new();
         for (owner, sets) in self.sets {
             let mut above = owner.parent();
@@ -169,6 +169,43 @@ impl<'f> Records<'f> {
         }
         found.sort_by_key(|problem| problem.line);
         self.problems.extend(found);
+    }
+
+    /// What lies below a zone cut is answered with a referral, glue apart, and what lies below a DNAME with an alias
+    /// (RFC 1034 section 4.2.1, RFC 6672 section 2.4).
+    fn warn_of_hidden(&mut self) {
+        let mut found = Vec::new();
+        for (owner, sets) in &self.sets {
+            let Some((above, word)) = self.hidden_by(owner) else { continue };
+            for (rtype, set) in sets {
+                if word == "DNAME" || !matches!(*rtype, rtype::A | rtype::AAAA) {
+                    let message = format!(
+                        "this {} record is never answered: the zone has {word} records at \"{above}\"",
+                        type_name(*rtype)
+                    );
+                    found.push(problem(&set.first, &owner.to_string(), message));
+                }
+            }
+        }
+        found.sort_by_key(|problem| problem.line);
+        self.warnings.extend(found);
+    }
+
+    /// The highest name above this one that has an alias or a cut for all below it, and the type that makes it so.
+    fn hidden_by(&self, owner: &Name) -> Option<(Name, &'static str)> {
+        let mut found = None;
+        let mut above = owner.parent();
+        while let Some(name) = above.filter(|name| name.is_at_or_below(self.origin)) {
+            if let Some(sets) = self.sets.get(&name) {
+                if sets.contains_key(&rtype::NS) && name != *self.origin {
+                    found = Some((name.clone(), "NS"));
+                } else if sets.contains_key(&DNAME) {
+                    found = Some((name.clone(), "DNAME"));
+                }
+            }
+            above = name.parent();
+        }
+        found
     }
 
     fn check_apex(&mut self) {

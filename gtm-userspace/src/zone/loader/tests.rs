@@ -290,6 +290,21 @@ fn doubtful_records_are_warned_of() {
             "3:a.example.com: TTL 7, but 5 in the A records before; all of them get the smallest, 5",
         ],
     );
+    // Glue is what an address below a cut is for.
+    check_warned(
+        "b NS a.b\na.b A 192.0.2.1\na.b TXT x\nb TXT x",
+        &["a.b.example.com 60 A c0000201", "a.b.example.com 60 TXT 0178"],
+        &[
+            "3:a.b.example.com: this TXT record is never answered: the zone has NS records at \"b.example.com\"",
+        ],
+    );
+    check_warned(
+        "b DNAME c.\na.b A 192.0.2.1\nb TXT x",
+        &["a.b.example.com 60 A c0000201"],
+        &[
+            "2:a.b.example.com: this A record is never answered: the zone has DNAME records at \"b.example.com\"",
+        ],
+    );
 }
 
 #[test]
