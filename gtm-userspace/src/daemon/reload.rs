@@ -47,8 +47,11 @@ impl Running {
         };
         let decider = Decider::new(Arc::clone(&model), &partition, conditions);
         if let Some(dataplane) = &mut self.dataplane {
-            tokio::task::block_in_place(|| dataplane.replace(&model.service.listen, decider.table()))
-                .map_err(|error| error.to_string())?;
+            let service = &model.service;
+            tokio::task::block_in_place(|| {
+                dataplane.replace(service.xdp_mode, &service.listen, decider.table())
+            })
+            .map_err(|error| error.to_string())?;
         }
         // From here on nothing can fail.
         self.server.publish(tables(&model, &decider));

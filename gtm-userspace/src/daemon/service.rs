@@ -74,8 +74,9 @@ impl Running {
             match dataplane.store(table, switch.slot) {
                 // A new generation has room, and every slot as it is now.
                 Err(DataplaneError::BlocksFull) => {
+                    let service = &self.model.service;
                     return tokio::task::block_in_place(|| {
-                        dataplane.replace(&self.model.service.listen, table)
+                        dataplane.replace(service.xdp_mode, &service.listen, table)
                     });
                 }
                 stored => stored?,
