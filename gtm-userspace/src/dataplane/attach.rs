@@ -16,7 +16,7 @@ pub struct Attachment {
 
 impl Generation {
     /// Attaches this generation to an interface.
-    pub fn attach(&mut self, interface: &str, mode: XdpMode) -> Result<Attachment, DataplaneError> {
+    pub(super) fn attach(&mut self, interface: &str, mode: XdpMode) -> Result<Attachment, DataplaneError> {
         let program = self.program()?;
         let mut attach = |native: bool| {
             let link = program.attach(interface, if native { AyaMode::Driver } else { AyaMode::Skb })?;
