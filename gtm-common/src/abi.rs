@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! QNAME  -> NAME_BUCKETS -> NAMES[record]: types { QTYPE, view, slot }
-//! client -> LOCATION_V4 / LOCATION_V6 -> class
+//! client -> INDEX_V4, RANGES_V4 / INDEX_V6, RANGES_V6 -> class
 //! view + class -> VIEWS -> offset;  slot + offset -> SLOTS -> BLOCKS[block]: the answer section
 //! ```
 //!
@@ -35,7 +35,8 @@ pub mod map {
     pub const NAME_BUCKETS: &str = "NAME_BUCKETS";
     /// Array of [`super::Page`]: name records, addressed by [`super::PageRef`].
     pub const NAMES: &str = "NAMES";
-    /// Array of u32, [`crate::location::INDEX_LEN`] long: for each upper 16 bits of an IPv4 address, the range that holds the first such address.
+    /// Array of u32, [`crate::location::INDEX_LEN`] long: for each upper 16 bits of an IPv4 address, the range that holds
+    /// the first such address.
     pub const INDEX_V4: &str = "INDEX_V4";
     /// Array of [`super::RangeV4`], ascending.
     pub const RANGES_V4: &str = "RANGES_V4";

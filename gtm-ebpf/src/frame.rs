@@ -128,7 +128,8 @@ fn parse_v6(packet: Packet, ip: usize) -> Result<Frame, Outcome> {
     let udp = ip + IPV6_LEN;
     let (sender_port, udp_len) = served(packet, udp, address_be, 6)?;
     let payload_len = usize::from(u16::from_be(packet.load(ip + 4).ok_or(not_udp)?));
-    if payload_len != udp_len {
+    // Without a checksum it is discarded (RFC 8200 section 8.1): that is for the stack.
+    if payload_len != udp_len || packet.load::<u16>(udp + 6).ok_or(not_udp)? == 0 {
         return Err(not_udp);
     }
     let high = u64::from_be(packet.load(ip + 8).ok_or(not_udp)?);

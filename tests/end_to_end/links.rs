@@ -39,6 +39,39 @@ fn every_interface_is_answered_by_the_kernel() {
 }
 
 #[test]
+fn an_interface_that_is_gone_does_not_hold_up_the_others() {
+    if !can_run("an_interface_that_is_gone_does_not_hold_up_the_others", &[]) {
+        return;
+    }
+    let _cpu = beside_others();
+    let stage = Stage::build(2);
+    let gtm = stage.run(folder_with("[\"edge0\"]", "[\"edge1\", \"edge0\"]"));
+    let first = stage.program();
+    stage.edge.ip(&["link", "delete", "edge1"]).unwrap();
+    let written = gtm.reload().unwrap();
+    assert!(written.contains("program not attached"), "{written}");
+    assert!(written.contains("configuration accepted"), "{written}");
+    assert!(stage.program().is_some_and(|program| Some(program) != first));
+    check(&stage, stage.side().client(), SERVER_V4, "192.0.2.20");
+    gtm.stop().unwrap();
+}
+
+#[test]
+fn a_link_that_refuses_native_mode_gets_generic_mode() {
+    if !can_run("a_link_that_refuses_native_mode_gets_generic_mode", &[]) {
+        return;
+    }
+    let _cpu = beside_others();
+    let stage = Stage::build(1);
+    // Frames that do not fit a page: veth has no native mode for them.
+    stage.side().namespace.ip(&["link", "set", CLIENT_DEVICE, "mtu", "9000"]).unwrap();
+    let gtm = stage.run(folder_with("\"native\"", "\"auto\""));
+    gtm.wait_for_line(DEADLINE, "mode=\"generic\"").unwrap();
+    check(&stage, stage.side().client(), SERVER_V4, "192.0.2.20");
+    gtm.stop().unwrap();
+}
+
+#[test]
 fn every_address_and_port_is_served() {
     if !can_run("every_address_and_port_is_served", &["dig"]) {
         return;

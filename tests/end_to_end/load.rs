@@ -155,7 +155,7 @@ fn nothing_is_lost_by_reloading() {
         reloads += 1;
     }
     let report = dnsperf.finish();
-    assert!(reloads > 1, "{reloads} reloads");
+    assert!(reloads > 0, "no reload while dnsperf ran");
     say(&format!("{reloads} reloads, {} questions meanwhile, none lost", report.sent));
     gtm.stop().unwrap();
 }

@@ -45,6 +45,18 @@ fn addresses_by_class() {
 }
 
 #[test]
+fn an_answer_without_room_is_left_to_the_server() {
+    if !can_run() {
+        return;
+    }
+    let mut program = Program::own_example();
+    program.check_both("plain.example.com A", "192.0.2.10");
+    program.fill("plain.example.com");
+    program.check_both("plain.example.com A", "passed_no_block");
+    program.check_both("www.example.com A", "192.0.2.10");
+}
+
+#[test]
 fn aliases() {
     let Some(program) = Program::example() else { return };
     for rtype in ["A", "AAAA", "CNAME", "TXT", "HTTPS", "TYPE127", "TYPE256", "TYPE65535"] {

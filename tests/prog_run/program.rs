@@ -1,13 +1,16 @@
 //! The loaded program, and one line for each case.
 
+use std::net::Ipv4Addr;
 use std::path::Path;
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use gtm_tests::service::{Ran, run};
 use gtm_tests::{Datagram, Query, Service, privilege};
-use gtm_userspace::config::model::Verdict;
-use gtm_userspace::dataplane::Generation;
+use gtm_userspace::config::model::{Target, Verdict};
+use gtm_userspace::dataplane::{DataplaneError, Generation};
+use gtm_userspace::decision::Block;
+use gtm_userspace::name::Name;
 
 /// Clients of class `default`.
 pub(crate) const V4: &str = "192.0.2.1";
@@ -27,12 +30,15 @@ impl Program {
 
     /// The program with the example configuration, for one test at a time; `None` skips the test that runs.
     pub(crate) fn example() -> Option<MutexGuard<'static, Self>> {
-        static EXAMPLE: LazyLock<Mutex<Program>> = LazyLock::new(|| {
-            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors/example.toml");
-            Mutex::new(Program::new(Service::load(&path).unwrap()))
-        });
+        static EXAMPLE: LazyLock<Mutex<Program>> = LazyLock::new(|| Mutex::new(Program::own_example()));
         // A failed case leaves the program as it was.
         can_run().then(|| EXAMPLE.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The same for one test alone, which has made sure that it can run.
+    pub(crate) fn own_example() -> Self {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors/example.toml");
+        Self::new(Service::load(&path).unwrap())
     }
 
     /// Takes a verdict and stores the slots that it changes.
@@ -40,6 +46,21 @@ impl Program {
         for slot in self.service.set_verdict(address.parse().unwrap(), verdict) {
             self.generation.store(self.service.decider().table(), slot).unwrap();
         }
+    }
+
+    /// Gives the first slot of a name one new address after the other, until the program's maps have no room for another.
+    pub(crate) fn fill(&mut self, name: &str) {
+        let table = self.service.decider().table();
+        let slot = table.names[&name.parse::<Name>().unwrap()][0].slot;
+        for address in 0..1_u32 << 20 {
+            let block = Block::new(&[Target::Ip(Ipv4Addr::from_bits(address).into())], 60);
+            table.slots[usize::try_from(slot).unwrap()].store(Arc::new(block));
+            match self.generation.store(table, slot) {
+                Err(DataplaneError::BlocksFull) => return,
+                stored => stored.unwrap(),
+            }
+        }
+        panic!("there is always room");
     }
 
     /// Key of the name hash.

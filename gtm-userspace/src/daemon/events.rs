@@ -62,6 +62,9 @@ pub(super) fn stopped(dataplane: Option<&Dataplane>, server: &Counters) {
         answered_by_kernel = kernel.map_or(0, |counters| counters.get(Outcome::Answered)),
         answered_over_udp = server.udp_answered(),
         answered_over_tcp = server.tcp_answered(),
+        dropped = server.dropped(),
+        send_failed = server.send_failed(),
+        tcp_refused = server.tcp_refused(),
         "stopped"
     );
 }

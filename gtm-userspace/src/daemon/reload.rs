@@ -47,8 +47,11 @@ impl Running {
         };
         let decider = Decider::new(Arc::clone(&model), &partition, conditions);
         if let Some(dataplane) = &mut self.dataplane {
-            tokio::task::block_in_place(|| dataplane.replace(&model.service.listen, decider.table()))
-                .map_err(|error| error.to_string())?;
+            let service = &model.service;
+            tokio::task::block_in_place(|| {
+                dataplane.replace(service.xdp_mode, &service.listen, decider.table())
+            })
+            .map_err(|error| error.to_string())?;
         }
         // From here on nothing can fail.
         self.server.publish(tables(&model, &decider));
@@ -80,4 +83,48 @@ fn carry_over(old: &Model, states: &[CheckState], new: &Model) -> Vec<Verdict> {
         known.get(&identity(&check.target, template)).copied().unwrap_or(template.initial)
     };
     new.checks.iter().map(verdict).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config;
+    use crate::config::model::Target;
+
+    fn demo() -> Model {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../etc/demo/gtm.toml");
+        config::load(&path).unwrap_or_else(|errors| panic!("{errors}")).model
+    }
+
+    /// The demo's six checks, failed and passing in turn, go over to an edited demo: `F` and `P` by new check.
+    #[track_caller]
+    fn check(edit: impl FnOnce(&mut Model), expect: &str) {
+        let (old, mut new) = (demo(), demo());
+        edit(&mut new);
+        let verdicts = [Verdict::Failed, Verdict::Passing].into_iter().cycle();
+        let states: Vec<_> =
+            verdicts.take(old.checks.len()).map(|verdict| CheckState { verdict, last_error: None }).collect();
+        let letter = |verdict: Verdict| if verdict == Verdict::Passing { 'P' } else { 'F' };
+        let carried: String = carry_over(&old, &states, &new).into_iter().map(letter).collect();
+        assert_eq!(carried, expect);
+    }
+
+    #[test]
+    fn the_same_check_keeps_its_verdict() {
+        check(|_| {}, "FPFPFP");
+        check(|new| new.templates[0].name = "renamed".to_owned(), "FPFPFP");
+        check(|new| drop(new.checks.remove(0)), "PFPFP");
+        check(|new| new.checks.reverse(), "PFPFPF");
+        check(|new| new.checks.push(new.checks[0].clone()), "FPFPFPF");
+    }
+
+    #[test]
+    fn another_check_begins_with_its_initial_verdict() {
+        check(|new| new.templates[0].interval += Duration::from_millis(1), "PPPPPP");
+        check(|new| new.templates[0].failures += 1, "PPPPPP");
+        check(|new| new.templates[0].initial = Verdict::Failed, "FFFFFF");
+        check(|new| new.checks[0].target = Target::Ip("192.0.2.1".parse().unwrap()), "PPFPFP");
+    }
 }

@@ -59,7 +59,7 @@ impl Running {
     pub(super) fn take(&mut self, change: &VerdictChange) {
         let switches = self.decider.set_verdict(change.check, change.verdict);
         if let Err(error) = self.store(&switches) {
-            // The server has the new answers already; the kernel keeps its old ones until the next change or reload.
+            // The server has the new answers already, and answers where the kernel could not take them.
             tracing::error!(%error, "the kernel's answers were not changed");
         }
         for switch in &switches {
@@ -70,16 +70,17 @@ impl Running {
     fn store(&mut self, switches: &[Switch]) -> Result<(), DataplaneError> {
         let Some(dataplane) = &mut self.dataplane else { return Ok(()) };
         let table = self.decider.table();
+        let mut is_full = false;
         for switch in switches {
             match dataplane.store(table, switch.slot) {
-                // A new generation has room, and every slot as it is now.
-                Err(DataplaneError::BlocksFull) => {
-                    return tokio::task::block_in_place(|| {
-                        dataplane.replace(&self.model.service.listen, table)
-                    });
-                }
+                Err(DataplaneError::BlocksFull) => is_full = true,
                 stored => stored?,
             }
+        }
+        if is_full {
+            // A new generation has room, and every slot as it is now.
+            let service = &self.model.service;
+            tokio::task::block_in_place(|| dataplane.replace(service.xdp_mode, &service.listen, table))?;
         }
         Ok(())
     }

@@ -16,7 +16,7 @@ pub struct Attachment {
 
 impl Generation {
     /// Attaches this generation to an interface.
-    pub fn attach(&mut self, interface: &str, mode: XdpMode) -> Result<Attachment, DataplaneError> {
+    pub(super) fn attach(&mut self, interface: &str, mode: XdpMode) -> Result<Attachment, DataplaneError> {
         let program = self.program()?;
         let mut attach = |native: bool| {
             let link = program.attach(interface, if native { AyaMode::Driver } else { AyaMode::Skb })?;
@@ -24,7 +24,7 @@ impl Generation {
         };
         let attached = match mode {
             XdpMode::Auto => {
-                attach(true).or_else(|error| if is_unsupported(&error) { attach(false) } else { Err(error) })
+                attach(true).or_else(|error| if is_of_driver(&error) { attach(false) } else { Err(error) })
             }
             XdpMode::Native => attach(true),
             XdpMode::Generic | XdpMode::Off => attach(false),
@@ -46,8 +46,12 @@ impl Generation {
     }
 }
 
-fn is_unsupported(error: &ProgramError) -> bool {
-    matches!(error::os_error(error), Some(nix::libc::EOPNOTSUPP | nix::libc::EINVAL))
+/// True when generic mode may work where native mode did not: drivers say in many ways that they cannot, veth `ERANGE` for
+/// a large MTU, others `EINVAL`, `ENOSPC` or `ENOMEM` for their rings.
+fn is_of_driver(error: &ProgramError) -> bool {
+    use nix::libc::{EBUSY, EEXIST, ENODEV, EPERM};
+    !matches!(error, ProgramError::UnknownInterface { .. })
+        && error::os_error(error).is_some_and(|code| ![EPERM, EBUSY, EEXIST, ENODEV].contains(&code))
 }
 
 fn attach_error(interface: &str, source: ProgramError) -> DataplaneError {

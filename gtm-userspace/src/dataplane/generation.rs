@@ -101,6 +101,8 @@ impl Generation {
     }
 
     /// Makes a slot answer what the table holds for it now: the block is written first, then the slot in one store.
+    ///
+    /// A block that cannot be written leaves the slot to the server: what it answered before is no longer true.
     pub fn store(&mut self, table: &AnswerTable, slot: u32) -> Result<(), DataplaneError> {
         let position = usize::try_from(slot).unwrap_or(usize::MAX);
         let block = table
@@ -108,8 +110,10 @@ impl Generation {
             .get(position)
             .ok_or_else(|| DataplaneError::map(map::SLOTS, format!("no slot {slot}")))?;
         let block = block.load_full();
-        let value = if block.is_for_kernel() { u64::from(self.place(&block)?.0) } else { NO_BLOCK };
-        self.slots.store_u64(position, value)
+        let placed = if block.is_for_kernel() { self.place(&block).map(Some) } else { Ok(None) };
+        let value = placed.as_ref().ok().copied().flatten().map_or(NO_BLOCK, |PageRef(block)| block.into());
+        self.slots.store_u64(position, value)?;
+        placed.map(drop)
     }
 
     /// Where this block is; written now if it is new.

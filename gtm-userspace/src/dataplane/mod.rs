@@ -27,10 +27,18 @@ use crate::decision::AnswerTable;
 /// The program on its interfaces, and the generation that serves now.
 #[derive(Debug)]
 pub struct Dataplane {
-    interfaces: Vec<(String, Attachment)>,
+    interfaces: Vec<Interface>,
     generation: Generation,
     /// What earlier generations have counted.
     counted: Counters,
+}
+
+/// An interface that the program belongs on.
+#[derive(Debug)]
+struct Interface {
+    name: String,
+    /// `None` when it could not take the last generation: it is gone, or another program is on it.
+    attachment: Option<Attachment>,
 }
 
 impl Dataplane {
@@ -42,29 +50,48 @@ impl Dataplane {
         table: &AnswerTable,
     ) -> Result<Self, DataplaneError> {
         let mut generation = Generation::load(listen, table)?;
-        let attach = |interface: &String| Ok((interface.clone(), generation.attach(interface, mode)?));
+        let attach = |name: &String| {
+            let attachment = Some(generation.attach(name, mode)?);
+            Ok(Interface { name: name.clone(), attachment })
+        };
         let interfaces = interfaces.iter().map(attach).collect::<Result<_, DataplaneError>>()?;
         Ok(Self { interfaces, generation, counted: Counters::default() })
     }
 
     /// The interfaces the program is attached to, and how.
-    pub fn interfaces(&self) -> &[(String, Attachment)] {
-        &self.interfaces
+    pub fn interfaces(&self) -> impl Iterator<Item = (&str, &Attachment)> {
+        self.interfaces
+            .iter()
+            .filter_map(|interface| Some((&*interface.name, interface.attachment.as_ref()?)))
     }
 
     /// Builds a generation for another table and puts it in the place of the one that serves.
-    pub fn replace(&mut self, listen: &[SocketAddr], table: &AnswerTable) -> Result<(), DataplaneError> {
+    ///
+    /// An error leaves the old one serving everywhere. Once the new one is built there is no going back: an interface
+    /// that does not take it is left without a program until the next replacement, and the server answers there.
+    pub fn replace(
+        &mut self,
+        mode: XdpMode,
+        listen: &[SocketAddr],
+        table: &AnswerTable,
+    ) -> Result<(), DataplaneError> {
         let mut next = Generation::load(listen, table)?;
-        for (interface, attachment) in std::mem::take(&mut self.interfaces) {
-            let mode = if attachment.native { XdpMode::Native } else { XdpMode::Generic };
+        for Interface { name, attachment } in &mut self.interfaces {
+            let exchanged = attachment.take().and_then(|old| next.take_over(name, old).ok());
             // An exchange that fails takes the old program off as well: put the new one on afresh.
-            let attachment =
-                next.take_over(&interface, attachment).or_else(|_| next.attach(&interface, mode))?;
-            self.interfaces.push((interface, attachment));
+            match exchanged.map_or_else(|| next.attach(name, mode), Ok) {
+                Ok(attached) => *attachment = Some(attached),
+                Err(error) => {
+                    tracing::error!(interface = %name, %error, "program not attached; the server answers here");
+                }
+            }
         }
         let old = std::mem::replace(&mut self.generation, next);
         // A packet that is under way in the old program while its counters are read here goes uncounted.
-        self.counted.add(&old.counters()?);
+        match old.counters() {
+            Ok(counters) => self.counted.add(&counters),
+            Err(error) => tracing::warn!(%error, "counters of the generation before were lost"),
+        }
         Ok(())
     }
 

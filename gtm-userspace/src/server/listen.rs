@@ -42,6 +42,10 @@ impl Default for Limits {
     }
 }
 
+/// How long receiving or accepting rests after it failed: an error that lasts (no memory, no file descriptors) must not
+/// hold a core.
+pub(super) const ERROR_PAUSE: Duration = Duration::from_millis(100);
+
 /// What all tasks of a server share.
 #[derive(Debug)]
 pub(super) struct Shared {

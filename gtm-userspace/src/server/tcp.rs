@@ -5,18 +5,14 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::listen::{Limits, Shared};
+use super::listen::{ERROR_PAUSE, Limits, Shared};
 use super::{Transport, respond};
-
-/// How long accepting rests after it failed, which it does when file descriptors have run out.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Accepts connections until the task is ended; its connections end with it.
 pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>, slots: Arc<Slots>) {
@@ -32,7 +28,7 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>, slots: Arc
                 },
                 Err(error) => {
                     tracing::warn!(%error, "accepting a TCP connection failed");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    tokio::time::sleep(ERROR_PAUSE).await;
                 }
             },
             Some(_ended) = connections.join_next() => {}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::net::UdpSocket;
 
-use super::listen::Shared;
+use super::listen::{ERROR_PAUSE, Shared};
 use super::{Transport, respond};
 
 /// Answers datagrams until the task is ended. Every answer leaves from the address that was asked, because the socket
@@ -15,8 +15,8 @@ pub(super) async fn serve(socket: UdpSocket, shared: Arc<Shared>) {
         let (length, client) = match socket.recv_from(&mut buffer).await {
             Ok(received) => received,
             Err(error) => {
-                tracing::debug!(%error, "receiving over UDP failed");
-                tokio::task::yield_now().await;
+                tracing::warn!(%error, "receiving over UDP failed");
+                tokio::time::sleep(ERROR_PAUSE).await;
                 continue;
             }
         };
