@@ -4,7 +4,7 @@ use gtm_common::counters::Outcome;
 
 use crate::config::Model;
 use crate::config::model::{AccessDomain, CheckId, SourceId, Target};
-use crate::dataplane::Dataplane;
+use crate::dataplane::{Counters as KernelCounters, Dataplane};
 use crate::decision::Decider;
 use crate::decision::choose::{Choice, Reason};
 use crate::decision::decider::Switch;
@@ -59,14 +59,21 @@ pub(super) fn answer_switched(model: &Model, switch: &Switch) {
 pub(super) fn stopped(dataplane: Option<&Dataplane>, server: &Counters) {
     let kernel = dataplane.and_then(|dataplane| dataplane.counters().ok());
     tracing::info!(
-        answered_by_kernel = kernel.map_or(0, |counters| counters.get(Outcome::Answered)),
+        answered_by_kernel = kernel.as_ref().map_or(0, |counters| counters.get(Outcome::Answered)),
         answered_over_udp = server.udp_answered(),
         answered_over_tcp = server.tcp_answered(),
         dropped = server.dropped(),
         send_failed = server.send_failed(),
         tcp_refused = server.tcp_refused(),
+        kernel = kernel.map(|counters| outcomes(&counters)),
         "stopped"
     );
+}
+
+/// Every outcome that came about, with its packets.
+fn outcomes(counters: &KernelCounters) -> String {
+    let counted = counters.iter().filter(|(_, packets)| *packets > 0);
+    counted.map(|(outcome, packets)| format!("{}={packets}", outcome.name())).collect::<Vec<_>>().join(" ")
 }
 
 /// The state of a check as a change to it.

@@ -41,6 +41,10 @@ impl Running {
         for warning in &warnings {
             tracing::warn!("{warning}");
         }
+        // What waits in the old channel names the old checks: it is decided, and logged, while they are known.
+        while let Ok(change) = self.changes.try_recv() {
+            self.take(&change);
+        }
         let conditions = Conditions {
             verdicts: carry_over(&self.model, &self.health.states(), &model),
             ..self.decider.conditions().clone()

@@ -29,7 +29,14 @@ impl Generation {
             XdpMode::Native => attach(true),
             XdpMode::Generic | XdpMode::Off => attach(false),
         };
-        attached.map_err(|error| attach_error(interface, error))
+        attached.map_err(|error| match mode {
+            XdpMode::Native if is_of_driver(&error) => {
+                DataplaneError::NoNativeMode { interface: interface.to_owned(), source: error }
+            }
+            XdpMode::Auto | XdpMode::Native | XdpMode::Generic | XdpMode::Off => {
+                attach_error(interface, error)
+            }
+        })
     }
 
     /// Puts this generation in the place of the one that is attached, with one store by the kernel. On an error the
@@ -62,7 +69,6 @@ fn attach_error(interface: &str, source: ProgramError) -> DataplaneError {
     match error::os_error(&source) {
         Some(nix::libc::EPERM) => DataplaneError::NoPrivilege,
         Some(nix::libc::EBUSY | nix::libc::EEXIST) => DataplaneError::InUse { interface },
-        Some(nix::libc::EOPNOTSUPP) => DataplaneError::NoNativeMode { interface, source },
         _ => DataplaneError::Attach { interface, source },
     }
 }

@@ -17,7 +17,11 @@ pub enum DataplaneError {
         interface: String,
     },
     /// The driver cannot run programs.
-    #[error("the driver of interface {interface} has no native XDP; use xdp_mode = \"generic\" or \"auto\"")]
+    #[error(
+        "the driver of interface {interface} has no native XDP, or not with this MTU; use xdp_mode = \"generic\" or \
+         \"auto\": {}",
+        chain(source)
+    )]
     NoNativeMode {
         /// Its name.
         interface: String,

@@ -1,10 +1,12 @@
 //! One generation: the loaded program with its maps.
 
-use std::collections::HashMap as Blocks;
 use std::collections::hash_map::{Entry, RandomState};
+use std::collections::{HashMap as Blocks, HashSet};
 use std::hash::BuildHasher;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use aya::maps::HashMap;
 use aya::programs::{TestRun, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfLoader};
@@ -50,8 +52,9 @@ impl Generation {
             reserved: 0,
         };
         let mut cursor = PageCursor::default();
-        for slot in &table.slots {
-            cursor.take(block_words(&slot.load()).len());
+        let distinct: HashSet<Arc<Block>> = table.slots.iter().map(ArcSwap::load_full).collect();
+        for block in &distinct {
+            cursor.take(block_words(block).len());
         }
         let mut loader = EbpfLoader::new();
         let mut size = |map: &'static str, elements: u32| {
