@@ -3,11 +3,11 @@
 use gtm_common::counters::Outcome;
 
 use crate::config::Model;
-use crate::config::model::{AccessDomain, CheckId, SourceId, Target};
+use crate::config::model::{AccessDomain, CheckId, DomainId, SourceId, Target};
 use crate::dataplane::{Counters as KernelCounters, Dataplane};
 use crate::decision::Decider;
 use crate::decision::choose::{Choice, Reason};
-use crate::decision::decider::Switch;
+use crate::decision::decider::{AllDown, Switch};
 use crate::health::{CheckState, VerdictChange};
 use crate::server::Counters;
 
@@ -53,6 +53,19 @@ pub(super) fn answer_switched(model: &Model, switch: &Switch) {
         why = why(model, domain, &switch.to),
         "answer switched"
     );
+}
+
+/// An access domain has no pool left that is up, or has one again: an answer of last resort hides a broken check.
+pub(super) fn all_down(model: &Model, domain: DomainId, change: AllDown) {
+    let Some(domain) = model.domains.get(domain.0) else { return };
+    match change {
+        AllDown::Entered => {
+            tracing::warn!(domain = %domain.name, r#type = %domain.steered, "all-down action entered");
+        }
+        AllDown::Left => {
+            tracing::info!(domain = %domain.name, r#type = %domain.steered, "all-down action left");
+        }
+    }
 }
 
 /// The service has ended.

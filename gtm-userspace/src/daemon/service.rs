@@ -9,7 +9,7 @@ use super::events;
 use crate::config::Model;
 use crate::config::model::XdpMode;
 use crate::dataplane::{Dataplane, DataplaneError};
-use crate::decision::decider::Switch;
+use crate::decision::decider::{Switch, all_down_changes};
 use crate::decision::{AnswerTable, Conditions, Decider};
 use crate::health::{Prober, Scheduler, VerdictChange};
 use crate::inputs::Inputs;
@@ -64,6 +64,9 @@ impl Running {
         }
         for switch in &switches {
             events::answer_switched(&self.model, switch);
+        }
+        for (domain, change) in all_down_changes(&switches) {
+            events::all_down(&self.model, domain, change);
         }
     }
 

@@ -30,6 +30,13 @@ pub enum Reason {
     NoPoolForClient,
 }
 
+impl Reason {
+    /// True when every pool of the access domain is down.
+    pub fn is_all_down(self) -> bool {
+        matches!(self, Self::AllDown(_) | Self::AllDownEmpty)
+    }
+}
+
 /// Chooses the answer of a route.
 ///
 /// | pool available on the route | any pool available | answer                       |

@@ -1,7 +1,7 @@
 //! Keeps an answer table true: compiles it from the model and the partition, and turns each change of conditions into
 //! the slots that change.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use gtm_common::abi::{TAILORED, TypeEntry};
@@ -49,6 +49,15 @@ pub struct Switch {
     pub from: Choice,
     /// What is answered now.
     pub to: Choice,
+}
+
+/// What became of the all-down action of an access domain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AllDown {
+    /// Every pool is down now: what is answered is a last resort.
+    Entered,
+    /// Some pool is up again.
+    Left,
 }
 
 impl Decider {
@@ -120,6 +129,17 @@ impl Decider {
         }
         switches
     }
+}
+
+/// The access domains that these switches, made by one change, took into the all-down action or out of it: every slot of
+/// an access domain goes the same way.
+pub fn all_down_changes(switches: &[Switch]) -> BTreeMap<DomainId, AllDown> {
+    let change = |switch: &Switch| match (switch.from.reason.is_all_down(), switch.to.reason.is_all_down()) {
+        (false, true) => Some((switch.domain, AllDown::Entered)),
+        (true, false) => Some((switch.domain, AllDown::Left)),
+        (false, false) | (true, true) => None,
+    };
+    switches.iter().filter_map(change).collect()
 }
 
 /// Collects names, rows and routes; equal rows are kept once.

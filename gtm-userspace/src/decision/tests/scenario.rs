@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::*;
 use crate::config;
 use crate::decision::choose::Reason;
-use crate::decision::decider::Switch;
+use crate::decision::decider::{AllDown, Switch, all_down_changes};
 use crate::zone::lookup::Found;
 
 const NAME: &str = "www.cloud-example.com";
@@ -237,6 +237,20 @@ fn a_switch_tells_slot_domain_and_reasons() {
     let switches = demo.set(DATA_CENTRE, Verdict::Failed);
     assert_eq!(switches.len(), 4);
     assert!(switches.iter().all(|switch| switch.to.reason == Reason::AllDown(0)));
+}
+
+#[test]
+fn the_all_down_action_is_entered_and_left_once() {
+    let mut demo = Demo::new(|_| {});
+    let mut changes = |target, verdict| {
+        let changes = all_down_changes(&demo.set(target, verdict));
+        changes.into_iter().map(|(domain, change)| (domain.0, change)).collect::<Vec<_>>()
+    };
+    assert_eq!(changes(HONG_KONG, Verdict::Failed), []);
+    assert_eq!(changes(SINGAPORE, Verdict::Failed), []);
+    assert_eq!(changes(DATA_CENTRE, Verdict::Failed), [(0, AllDown::Entered)]);
+    assert_eq!(changes(SINGAPORE, Verdict::Passing), [(0, AllDown::Left)]);
+    assert_eq!(changes(DATA_CENTRE, Verdict::Passing), []);
 }
 
 #[test]
