@@ -9,10 +9,9 @@ use gtm_common::counters::Outcome;
 use gtm_userspace::config::model::{Check, CheckId, Target, Verdict};
 use gtm_userspace::config::{self, Model};
 use gtm_userspace::dataplane::{Counters, Generation};
-use gtm_userspace::decision::{AnswerTable, Conditions, Decider};
+use gtm_userspace::decision::{Conditions, Decider};
 use gtm_userspace::geo::{self, Databases, Partition};
-use gtm_userspace::server::{self, Tables, Transport, respond};
-use gtm_userspace::zone::lookup::ZoneSet;
+use gtm_userspace::server::{Tables, Transport, respond};
 
 use crate::Datagram;
 
@@ -55,10 +54,7 @@ impl Service {
     pub fn new(model: Model, partition: Partition, conditions: Conditions) -> Self {
         let model = Arc::new(model);
         let decider = Decider::new(Arc::clone(&model), &partition, conditions);
-        let steered = decider.table().names.keys().cloned();
-        let zones = ZoneSet::new(model.zones.iter().cloned(), steered);
-        let steering: Arc<dyn server::Steering> = Arc::<AnswerTable>::clone(decider.table());
-        Self { tables: Tables::new(zones, steering), model, partition, decider }
+        Self { tables: Tables::of(&model, decider.table()), model, partition, decider }
     }
 
     /// The configuration.

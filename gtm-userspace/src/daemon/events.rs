@@ -3,7 +3,7 @@
 use gtm_common::counters::Outcome;
 
 use crate::config::Model;
-use crate::config::model::{AccessDomain, CheckId, DomainId, SourceId, Target};
+use crate::config::model::{AccessDomain, CheckId, DomainId, SourceId, Target, Verdict};
 use crate::dataplane::{Counters as KernelCounters, Dataplane};
 use crate::decision::Decider;
 use crate::decision::choose::{Choice, Reason};
@@ -33,8 +33,9 @@ pub(super) fn serving(model: &Model, decider: &Decider, dataplane: Option<&Datap
     }
 }
 
-/// Some clients of an access domain are answered otherwise than before.
-pub(super) fn answer_switched(model: &Model, switch: &Switch) {
+/// Some clients of an access domain are answered otherwise than before; with the error of the check that failed, if it
+/// was that.
+pub(super) fn answer_switched(model: &Model, switch: &Switch, check_error: Option<&str>) {
     let Some(domain) = model.domains.get(switch.domain.0) else { return };
     let sources: Vec<&str> = switch
         .route
@@ -51,6 +52,7 @@ pub(super) fn answer_switched(model: &Model, switch: &Switch) {
         from = shown(&switch.from),
         to = shown(&switch.to),
         why = why(model, domain, &switch.to),
+        check_error,
         "answer switched"
     );
 }
@@ -91,7 +93,8 @@ fn outcomes(counters: &KernelCounters) -> String {
 
 /// The state of a check as a change to it.
 pub(super) fn change(check: usize, state: CheckState) -> VerdictChange {
-    VerdictChange { check: CheckId(check), verdict: state.verdict, error: state.last_error }
+    let error = state.last_error.filter(|_| state.verdict == Verdict::Failed);
+    VerdictChange { check: CheckId(check), verdict: state.verdict, error }
 }
 
 fn shown(choice: &Choice) -> String {

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::events;
-use super::service::{CHANGES, Running, tables};
+use super::service::{CHANGES, Running};
 use crate::config::Model;
 use crate::config::model::{Check, Verdict};
 use crate::decision::{Conditions, Decider};
 use crate::health::CheckState;
 use crate::health::scheduler::identity;
 use crate::inputs::Inputs;
+use crate::server::Tables;
 
 impl Running {
     /// Loads the configuration, zones and geo data and goes over to them. Whatever cannot be used leaves everything as
@@ -58,7 +59,7 @@ impl Running {
             .map_err(|error| error.to_string())?;
         }
         // From here on nothing can fail.
-        self.server.publish(tables(&model, &decider));
+        self.server.publish(Tables::of(&model, decider.table()));
         self.model = model;
         self.decider = decider;
         let (sender, changes) = mpsc::channel(CHANGES);

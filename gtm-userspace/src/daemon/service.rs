@@ -10,11 +10,10 @@ use crate::config::Model;
 use crate::config::model::XdpMode;
 use crate::dataplane::{Dataplane, DataplaneError};
 use crate::decision::decider::{Switch, all_down_changes};
-use crate::decision::{AnswerTable, Conditions, Decider};
+use crate::decision::{Conditions, Decider};
 use crate::health::{Prober, Scheduler, VerdictChange};
 use crate::inputs::Inputs;
-use crate::server::{Limits, Server, Steering, Tables};
-use crate::zone::lookup::ZoneSet;
+use crate::server::{Limits, Server, Tables};
 
 /// Changes of verdict that wait for the decision; a scheduler that finds it full keeps them.
 pub(super) const CHANGES: usize = 1024;
@@ -41,7 +40,8 @@ impl Running {
         let verdicts = health.states().into_iter().map(|state| state.verdict).collect();
         let conditions = Conditions { verdicts, ..Conditions::default() };
         let decider = Decider::new(Arc::clone(&model), &partition, conditions);
-        let server = Server::bind(&model.service.listen, tables(&model, &decider), Limits::default())?;
+        let server =
+            Server::bind(&model.service.listen, Tables::of(&model, decider.table()), Limits::default())?;
         let dataplane = tokio::task::block_in_place(|| attach(&model, &decider))?;
         events::serving(&model, &decider, dataplane.as_ref());
         Ok(Self { model, decider, dataplane, server, health, changes })
@@ -63,7 +63,7 @@ impl Running {
             tracing::error!(%error, "the kernel's answers were not changed");
         }
         for switch in &switches {
-            events::answer_switched(&self.model, switch);
+            events::answer_switched(&self.model, switch, change.error.as_deref());
         }
         for (domain, change) in all_down_changes(&switches) {
             events::all_down(&self.model, domain, change);
@@ -95,13 +95,6 @@ impl Running {
         self.server.shutdown().await;
         self.health.stop().await;
     }
-}
-
-/// What the server answers from: the zones, and the names of the access domains that are steered now.
-pub(super) fn tables(model: &Model, decider: &Decider) -> Tables {
-    let steered = model.domains.iter().filter(|domain| domain.enabled).map(|domain| domain.name.clone());
-    let answers: Arc<dyn Steering> = Arc::<AnswerTable>::clone(decider.table());
-    Tables::new(ZoneSet::new(model.zones.iter().cloned(), steered), answers)
 }
 
 fn attach(model: &Model, decider: &Decider) -> Result<Option<Dataplane>, DataplaneError> {

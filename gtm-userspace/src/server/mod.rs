@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::config::Model;
 use crate::decision::AnswerTable;
 use crate::decision::table::Steered;
 use crate::name::Name;
@@ -49,6 +50,13 @@ impl Steering for AnswerTable {
 }
 
 impl Tables {
+    /// The zones of a model, with the names that a table decided from it steers.
+    pub fn of(model: &Model, answers: &Arc<AnswerTable>) -> Self {
+        let zones = ZoneSet::new(model.zones.iter().cloned(), answers.names.keys().cloned());
+        let steering: Arc<dyn Steering> = Arc::<AnswerTable>::clone(answers);
+        Self::new(zones, steering)
+    }
+
     /// Takes the zones, with the steered names among them, and the answers to these names.
     pub fn new(zones: ZoneSet, steering: Arc<dyn Steering>) -> Self {
         Self { zones, steering, turns: Turns::default() }
