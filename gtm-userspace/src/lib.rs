@@ -7,6 +7,7 @@ pub mod config;
 pub mod daemon;
 pub mod dataplane;
 pub mod decision;
+pub mod event;
 pub mod geo;
 pub mod health;
 pub mod inputs;

@@ -7,8 +7,7 @@ use gtm_tests::service::{Ran, run};
 use gtm_tests::{Datagram, Query, Service, privilege};
 use gtm_userspace::config::Model;
 use gtm_userspace::config::model::{
-    AccessDomain, Address, AddressMode, Pool, PoolId, PoolKind, PoolPolicy, PoolUse, Source, SourceId,
-    SteeredType, Target,
+    AccessDomain, Address, Policy, Pool, PoolId, PoolKind, PoolUse, Source, SourceId, SteeredType, Target,
 };
 use gtm_userspace::decision::Conditions;
 use gtm_userspace::decision::location::Location;
@@ -201,20 +200,17 @@ fn model() -> Model {
     for class in 0..usize::try_from(CLASSES).unwrap() {
         model.sources.push(Source { name: format!("source{class}"), ..Source::default() });
         let target = Target::Ip(format!("192.0.2.{class}").parse().unwrap());
-        let address =
-            Address { target, ordinal: 1, mode: AddressMode::Auto, enabled: true, checks: Vec::new() };
         let name = format!("pool{class}");
-        model.pools.push(Pool { name, kind: PoolKind::Ipv4, enabled: true, addresses: vec![address] });
+        model
+            .pools
+            .push(Pool { addresses: vec![Address::new(target, 1)], ..Pool::new(name, PoolKind::Ipv4) });
         let ordinal = u32::try_from(class).unwrap() + 1;
-        pools.push(PoolUse { pool: PoolId(class), ordinal, sources: vec![SourceId(class)] });
+        pools.push(PoolUse { sources: vec![SourceId(class)], ..PoolUse::new(PoolId(class), ordinal) });
     }
     model.domains.push(AccessDomain {
-        name: "www.example".parse().unwrap(),
-        steered: SteeredType::A,
         ttl: gtm_tests::query::TTL,
-        enabled: true,
-        policy: PoolPolicy::NearestSource,
         pools,
+        ..AccessDomain::new("www.example".parse().unwrap(), SteeredType::A, Policy::NearestSource)
     });
     model
 }

@@ -53,7 +53,7 @@ impl Program {
         let table = self.service.decider().table();
         let slot = table.names[&name.parse::<Name>().unwrap()][0].slot;
         for address in 0..1_u32 << 20 {
-            let block = Block::new(&[Target::Ip(Ipv4Addr::from_bits(address).into())], 60);
+            let block = Block::new(&[&Target::Ip(Ipv4Addr::from_bits(address).into())], 60);
             table.slots[usize::try_from(slot).unwrap()].store(Arc::new(block));
             match self.generation.store(table, slot) {
                 Err(DataplaneError::BlocksFull) => return,

@@ -32,7 +32,9 @@ impl Service {
     /// at the start.
     pub fn load(path: &Path) -> anyhow::Result<Self> {
         let model = config::load(path).map_err(|errors| anyhow!("{errors}"))?.model;
-        let initial = |check: &Check| model.templates.get(check.template.0).map(|template| template.initial);
+        let initial = |check: &Check| {
+            model.templates.get(check.template.0).map(|template| template.initial.verdict(None))
+        };
         let conditions = Conditions {
             verdicts: model.checks.iter().filter_map(initial).collect(),
             ..Conditions::default()

@@ -2,7 +2,7 @@
 
 use super::domain_rules;
 use super::model::{
-    AccessDomain, DEFAULT_SOURCE, Pool, PoolId, PoolKind, PoolPolicy, PoolUse, SourceId, SteeredType,
+    AccessDomain, DEFAULT_SOURCE, Policy, Pool, PoolId, PoolKind, PoolUse, SourceId, SteeredType,
 };
 use super::names::Names;
 use super::pools::read_ordinal;
@@ -17,8 +17,8 @@ pub(super) const USE_KEYS: &[&str] = &["pool", "ordinal", "sources"];
 
 const TYPES: &[(&str, SteeredType)] =
     &[("A", SteeredType::A), ("AAAA", SteeredType::Aaaa), ("CNAME", SteeredType::Cname)];
-const POLICIES: &[(&str, PoolPolicy)] =
-    &[("nearest-source", PoolPolicy::NearestSource), ("ordinal", PoolPolicy::Ordinal)];
+const POLICIES: &[(&str, Policy)] =
+    &[("nearest-source", Policy::NearestSource), ("ordinal", Policy::Ordinal)];
 const DEFAULT_TTL: u32 = 30;
 const MAX_TTL: u32 = 86400;
 
@@ -37,7 +37,7 @@ pub(super) struct DomainSpec {
     pub(super) steered: At<SteeredType>,
     ttl: u32,
     enabled: bool,
-    policy: PoolPolicy,
+    policy: Policy,
     pools: Vec<UseSpec>,
 }
 
@@ -73,18 +73,18 @@ fn read_domain(node: &Node<'_>) -> Option<DomainSpec> {
     Some(DomainSpec { name: name?, steered: steered?, ttl: ttl?, enabled: enabled?, policy: policy?, pools })
 }
 
-fn read_use(node: &Node<'_>, policy: Option<PoolPolicy>) -> Option<UseSpec> {
+fn read_use(node: &Node<'_>, policy: Option<Policy>) -> Option<UseSpec> {
     let table = node.table()?.with_keys(USE_KEYS);
     let pool = table.read("pool", |node| node.text().map(|name| node.at(name.to_owned())));
     let ordinal = table.read("ordinal", read_ordinal);
     let sources = match (policy, table.get("sources")) {
-        (Some(PoolPolicy::Ordinal), Some(node)) => {
+        (Some(Policy::Ordinal), Some(node)) => {
             let message =
                 "sources do not belong to policy \"ordinal\"; leave them out, or use \"nearest-source\"";
             node.report.error(&node.place, message);
             None
         }
-        (Some(PoolPolicy::NearestSource), None) => {
+        (Some(Policy::NearestSource), None) => {
             let message = "\"sources\" is missing; policy \"nearest-source\" needs at least one, for example [\"default\"]";
             table.report.error(&table.place, message);
             return None;
@@ -104,17 +104,15 @@ impl DomainSpec {
             self.pools.iter().filter_map(|used| used.resolve(report, known, self.steered.value)).collect();
         pools.sort_by_key(|used| used.ordinal);
         let serves_default = pools.iter().any(|used| used.sources.contains(&DEFAULT_SOURCE));
-        if self.policy == PoolPolicy::NearestSource && !serves_default {
+        if self.policy == Policy::NearestSource && !serves_default {
             let message = "no pool has the source \"default\": clients that match no source get no answer";
             report.warn(&self.name.place, message);
         }
         let domain = AccessDomain {
-            name: self.name.value.clone(),
-            steered: self.steered.value,
             ttl: self.ttl,
             enabled: self.enabled,
-            policy: self.policy,
             pools,
+            ..AccessDomain::new(self.name.value.clone(), self.steered.value, self.policy)
         };
         (self, domain)
     }
@@ -135,7 +133,7 @@ impl UseSpec {
             );
             report.error(&self.pool.place, message);
         }
-        Some(PoolUse { pool: PoolId(index), ordinal: self.ordinal.value, sources })
+        Some(PoolUse { sources, ..PoolUse::new(PoolId(index), self.ordinal.value) })
     }
 }
 

@@ -91,6 +91,8 @@ fn read(root: &Table<'_>, folder: &Path) -> Option<Model> {
     }
     Some(Model {
         service: service?,
+        control: model::Control::default(),
+        store: model::StoreSettings::default(),
         geo_databases: geo_databases?,
         zones,
         sources,

@@ -36,6 +36,10 @@ pub const MAX_POOL_ADDRESSES: usize = 16;
 pub struct Model {
     /// Where the service listens and how it attaches.
     pub service: Service,
+    /// Where the daemon takes requests.
+    pub control: Control,
+    /// Where the daemon keeps what must survive a restart.
+    pub store: StoreSettings,
     /// Geo databases in the order of the file; for each network, the first that knows a fact gives it.
     pub geo_databases: Vec<GeoDatabase>,
     /// Zones with their records.
@@ -95,6 +99,22 @@ pub struct Service {
     pub interfaces: Vec<String>,
     /// How the XDP program is attached.
     pub xdp_mode: XdpMode,
+}
+
+/// Where the daemon takes requests.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Control {
+    /// The Unix socket.
+    pub socket: PathBuf,
+}
+
+/// Where the daemon keeps what must survive a restart.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoreSettings {
+    /// The file.
+    pub file: PathBuf,
+    /// How long events are kept.
+    pub keep_events: Duration,
 }
 
 /// How the XDP program is attached.
@@ -164,7 +184,7 @@ pub struct Template {
     /// Consecutive good probes until the check is passing; at least 1.
     pub successes: u32,
     /// What the check counts as before its first verdict.
-    pub initial: Verdict,
+    pub initial: Initial,
 }
 
 /// What a probe does.
@@ -216,6 +236,81 @@ pub enum Verdict {
     Passing,
 }
 
+/// What a check counts as before its first verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Initial {
+    /// As passing.
+    Up,
+    /// As failed.
+    Down,
+    /// As its last known verdict, or as passing when there is none.
+    Last,
+}
+
+impl Initial {
+    /// The verdict that counts at first, when this one was the last that is known.
+    pub fn verdict(self, last: Option<Verdict>) -> Verdict {
+        match self {
+            Self::Up => Verdict::Passing,
+            Self::Down => Verdict::Failed,
+            Self::Last => last.unwrap_or(Verdict::Passing),
+        }
+    }
+}
+
+/// How many of the parts must be good for the whole to be good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Judgement {
+    /// At least one.
+    Any,
+    /// Every one.
+    All,
+    /// This share of them: 1 to 100 percent.
+    Percent(u8),
+}
+
+/// One of the four policies: which of the available members of a level answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Policy {
+    /// The one with the smallest ordinal.
+    #[default]
+    Ordinal,
+    /// All of them, in an order that rotates by one from answer to answer.
+    RoundRobin,
+    /// One of them, with probability weight / sum of weights.
+    Weight,
+    /// Those whose source matches the client best; ties by ordinal.
+    NearestSource,
+}
+
+/// Whether a smaller ordinal is returned to the moment it is available again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Preemption {
+    /// It is.
+    #[default]
+    Preemptive,
+    /// The current one stays until it fails.
+    NonPreemptive,
+}
+
+/// Prefix lengths within which all clients get the same member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Sticky {
+    /// 1 to 32.
+    pub ipv4: u8,
+    /// 1 to 128.
+    pub ipv6: u8,
+}
+
+impl Default for Sticky {
+    fn default() -> Self {
+        Self { ipv4: 24, ipv6: 56 }
+    }
+}
+
+/// Largest weight.
+pub const MAX_WEIGHT: u8 = 100;
+
 /// An ordered set of addresses of one kind.
 #[derive(Debug, Clone)]
 pub struct Pool {
@@ -225,8 +320,35 @@ pub struct Pool {
     pub kind: PoolKind,
     /// A disabled pool is never available.
     pub enabled: bool,
+    /// How addresses are chosen in it.
+    pub policy: Policy,
+    /// For [`Policy::Ordinal`].
+    pub preemption: Preemption,
+    /// Whether each client prefix keeps its address; with [`Policy::Weight`] and [`Policy::RoundRobin`] only.
+    pub sticky: Option<Sticky>,
+    /// Which share of its addresses must be available for the pool to be.
+    pub judgement: Judgement,
+    /// How many of its addresses must be, at the least; at least 1.
+    pub min_available: usize,
     /// Its addresses by ordinal, smallest first; may be empty.
     pub addresses: Vec<Address>,
+}
+
+impl Pool {
+    /// An empty pool with the defaults of the configuration.
+    pub fn new(name: String, kind: PoolKind) -> Self {
+        Self {
+            name,
+            kind,
+            enabled: true,
+            policy: Policy::Ordinal,
+            preemption: Preemption::Preemptive,
+            sticky: None,
+            judgement: Judgement::Any,
+            min_available: 1,
+            addresses: Vec::new(),
+        }
+    }
 }
 
 /// The kind of all addresses of a pool.
@@ -251,8 +373,30 @@ pub struct Address {
     pub mode: AddressMode,
     /// A disabled address is never available and does not count in its pool.
     pub enabled: bool,
+    /// 0 to [`MAX_WEIGHT`]; for [`Policy::Weight`].
+    pub weight: u8,
+    /// Which clients it is for; at least one with [`Policy::NearestSource`], else none.
+    pub sources: Vec<SourceId>,
+    /// Which share of its checks must pass.
+    pub judgement: Judgement,
     /// Its checks; none means it is always good.
     pub checks: Vec<CheckId>,
+}
+
+impl Address {
+    /// An address with the defaults of the configuration, without checks.
+    pub fn new(target: Target, ordinal: u32) -> Self {
+        Self {
+            target,
+            ordinal,
+            mode: AddressMode::Auto,
+            enabled: true,
+            weight: 1,
+            sources: Vec::new(),
+            judgement: Judgement::All,
+            checks: Vec::new(),
+        }
+    }
 }
 
 /// What an address is: the thing that is answered.
@@ -287,10 +431,39 @@ pub struct AccessDomain {
     pub ttl: u32,
     /// A disabled access domain leaves the answer to the zone's own records.
     pub enabled: bool,
-    /// How one of its pools is chosen.
-    pub policy: PoolPolicy,
+    /// How its pools are chosen.
+    pub policy: Policy,
+    /// For [`Policy::Ordinal`], and for the pools of one source with [`Policy::NearestSource`].
+    pub preemption: Preemption,
+    /// Whether each client prefix keeps its pool; with [`Policy::Weight`] and [`Policy::RoundRobin`] only.
+    pub sticky: Option<Sticky>,
+    /// Most addresses in one answer; all when none.
+    pub max_answers: Option<u16>,
+    /// What is answered when every pool is down.
+    pub all_down: AllDownAction,
+    /// Where clients go whose best source has no available pool.
+    pub source_fallback: SourceFallback,
     /// Its pools by ordinal, smallest first; at least one.
     pub pools: Vec<PoolUse>,
+}
+
+impl AccessDomain {
+    /// An access domain with the defaults of the configuration, without pools.
+    pub fn new(name: Name, steered: SteeredType, policy: Policy) -> Self {
+        Self {
+            name,
+            steered,
+            ttl: 30,
+            enabled: true,
+            policy,
+            preemption: Preemption::Preemptive,
+            sticky: None,
+            max_answers: None,
+            all_down: AllDownAction::DefaultPool,
+            source_fallback: SourceFallback::Default,
+            pools: Vec::new(),
+        }
+    }
 }
 
 /// The types that can be steered.
@@ -304,13 +477,37 @@ pub enum SteeredType {
     Cname,
 }
 
-/// How an access domain chooses among its pools.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PoolPolicy {
-    /// The available pool with the smallest ordinal, whoever asks.
-    Ordinal,
-    /// The pools whose source matches the client best; ties by ordinal; then those of `default`.
-    NearestSource,
+/// What is answered when every pool of an access domain is down.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub enum AllDownAction {
+    /// Every address of the non-empty `default` pool with the smallest ordinal; without one, of the non-empty pool with
+    /// the smallest ordinal.
+    #[default]
+    DefaultPool,
+    /// What would be answered if everything were up.
+    AsIfUp,
+    /// This pool, whatever its health; it need not be one of the access domain's own.
+    Pool(PoolId),
+    /// The last answer before everything went down.
+    LastGood,
+    /// These, of the kind of one pool that the access domain could have; at least one.
+    Fixed(Vec<Target>),
+    /// NODATA.
+    NoData,
+    /// SERVFAIL.
+    ServFail,
+    /// REFUSED.
+    Refused,
+}
+
+/// Where clients go whose best matching source has no available pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum SourceFallback {
+    /// To the pools of `default`.
+    #[default]
+    Default,
+    /// To those of the other matching sources, best first, and then to those of `default`.
+    NextMatch,
 }
 
 /// A pool in the use of one access domain.
@@ -320,8 +517,17 @@ pub struct PoolUse {
     pub pool: PoolId,
     /// Unique in the access domain; smaller is first.
     pub ordinal: u32,
-    /// Which clients it is for; at least one with [`PoolPolicy::NearestSource`], else none.
+    /// 0 to [`MAX_WEIGHT`]; for [`Policy::Weight`].
+    pub weight: u8,
+    /// Which clients it is for; at least one with [`Policy::NearestSource`], else none.
     pub sources: Vec<SourceId>,
+}
+
+impl PoolUse {
+    /// A use with the defaults of the configuration, for no source.
+    pub fn new(pool: PoolId, ordinal: u32) -> Self {
+        Self { pool, ordinal, weight: 1, sources: Vec::new() }
+    }
 }
 
 /// One thing to probe: a target under a template.
@@ -365,5 +571,26 @@ impl fmt::Display for SteeredType {
             Self::Aaaa => "AAAA",
             Self::Cname => "CNAME",
         })
+    }
+}
+
+impl fmt::Display for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ordinal => "ordinal",
+            Self::RoundRobin => "round-robin",
+            Self::Weight => "weight",
+            Self::NearestSource => "nearest-source",
+        })
+    }
+}
+
+impl fmt::Display for Judgement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("any"),
+            Self::All => f.write_str("all"),
+            Self::Percent(percent) => write!(f, "{percent}%"),
+        }
     }
 }

@@ -164,11 +164,16 @@ impl PoolSpec {
             let target = spec.target.value;
             let checked_by = own.as_ref().unwrap_or(&templates);
             let checks = checked_by.iter().map(|template| checks.add(&target, *template)).collect();
-            Address { target, ordinal: spec.ordinal.value, mode: spec.mode, enabled: spec.enabled, checks }
+            Address {
+                mode: spec.mode,
+                enabled: spec.enabled,
+                checks,
+                ..Address::new(target, spec.ordinal.value)
+            }
         });
         let mut addresses: Vec<_> = addresses.collect();
         addresses.sort_by_key(|address| address.ordinal);
-        Pool { name: self.name, kind: self.kind, enabled: self.enabled, addresses }
+        Pool { enabled: self.enabled, addresses, ..Pool::new(self.name, self.kind) }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::model::{CheckKind, HttpCheck, Template, Tls, Verdict};
+use super::model::{CheckKind, HttpCheck, Initial, Template, Tls};
 use super::names::Names;
 use super::reader::{Node, Table, shown_duration, values};
 
@@ -44,7 +44,7 @@ enum Kind {
 
 const KINDS: &[(&str, Kind)] =
     &[("ping", Kind::Ping), ("tcp", Kind::Tcp), ("http", Kind::Http), ("https", Kind::Https)];
-const INITIAL: &[(&str, Verdict)] = &[("up", Verdict::Passing), ("down", Verdict::Failed)];
+const INITIAL: &[(&str, Initial)] = &[("up", Initial::Up), ("down", Initial::Down), ("last", Initial::Last)];
 
 pub(super) fn read(root: &Table<'_>, names: &mut Names) -> Vec<Template> {
     names.define(root, "template", read_template)
@@ -57,7 +57,7 @@ fn read_template(name: &str, node: &Node<'_>) -> Option<Template> {
     let timeout = read_timeout(&table, interval);
     let failures = table.read_or("failures", DEFAULT_FAILURES, |node| node.number(1..=MAX_COUNT));
     let successes = table.read_or("successes", DEFAULT_SUCCESSES, |node| node.number(1..=MAX_COUNT));
-    let initial = table.read_or("initial", Verdict::Passing, |node| node.choice(INITIAL));
+    let initial = table.read_or("initial", Initial::Up, |node| node.choice(INITIAL));
     let kind = table.read("kind", |node| node.choice(KINDS)).and_then(|kind| read_kind(&table, kind));
     Some(Template {
         name: name.to_owned(),

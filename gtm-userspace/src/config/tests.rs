@@ -139,7 +139,7 @@ fn base_means_what_it_says() {
         timeout: Duration::from_secs(2),
         failures: 3,
         successes: 2,
-        initial: Verdict::Passing,
+        initial: Initial::Up,
     };
     assert_eq!(model.templates[0], web);
     assert_eq!(model.pools.len(), 3);
@@ -176,7 +176,7 @@ fn values_are_read() {
         "kind = \"https\"\ninterval = \"1m\"\ntimeout = \"500ms\"\nfailures = 1\nsuccesses = 100\ninitial = \"down\"",
     );
     assert_eq!((web.interval, web.timeout), (Duration::from_mins(1), Duration::from_millis(500)));
-    assert_eq!((web.failures, web.successes, web.initial), (1, 100, Verdict::Failed));
+    assert_eq!((web.failures, web.successes, web.initial), (1, 100, Initial::Down));
     let CheckKind::Http(https) = web.kind else { panic!("{:?}", web.kind) };
     assert_eq!((https.tls, https.port), (Tls::Verify, 443));
     let web = templates(

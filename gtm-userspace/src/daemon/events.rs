@@ -3,7 +3,7 @@
 use gtm_common::counters::Outcome;
 
 use crate::config::Model;
-use crate::config::model::{AccessDomain, CheckId, DomainId, SourceId, Target, Verdict};
+use crate::config::model::{AccessDomain, CheckId, DomainId, SourceId, Verdict};
 use crate::dataplane::{Counters as KernelCounters, Dataplane};
 use crate::decision::Decider;
 use crate::decision::choose::{Choice, Reason};
@@ -49,8 +49,8 @@ pub(super) fn answer_switched(model: &Model, switch: &Switch, check_error: Optio
         domain = %domain.name,
         r#type = %domain.steered,
         sources = sources.join(","),
-        from = shown(&switch.from),
-        to = shown(&switch.to),
+        from = %switch.from.response,
+        to = %switch.to.response,
         why = why(model, domain, &switch.to),
         check_error,
         "answer switched"
@@ -95,13 +95,6 @@ fn outcomes(counters: &KernelCounters) -> String {
 pub(super) fn change(check: usize, state: CheckState) -> VerdictChange {
     let error = state.last_error.filter(|_| state.verdict == Verdict::Failed);
     VerdictChange { check: CheckId(check), verdict: state.verdict, error }
-}
-
-fn shown(choice: &Choice) -> String {
-    if choice.targets.is_empty() {
-        return "no address".to_owned();
-    }
-    choice.targets.iter().map(Target::to_string).collect::<Vec<_>>().join(",")
 }
 
 fn why(model: &Model, domain: &AccessDomain, choice: &Choice) -> String {

@@ -85,7 +85,10 @@ fn carry_over(old: &Model, states: &[CheckState], new: &Model) -> Vec<Verdict> {
         .collect();
     let verdict = |check: &Check| {
         let template = new.template(check.template);
-        known.get(&identity(&check.target, template)).copied().unwrap_or(template.initial)
+        known
+            .get(&identity(&check.target, template))
+            .copied()
+            .unwrap_or_else(|| template.initial.verdict(None))
     };
     new.checks.iter().map(verdict).collect()
 }
@@ -96,7 +99,7 @@ mod tests {
 
     use super::*;
     use crate::config;
-    use crate::config::model::Target;
+    use crate::config::model::{Initial, Target};
 
     fn demo() -> Model {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../etc/demo/gtm.toml");
@@ -129,7 +132,7 @@ mod tests {
     fn another_check_begins_with_its_initial_verdict() {
         check(|new| new.templates[0].interval += Duration::from_millis(1), "PPPPPP");
         check(|new| new.templates[0].failures += 1, "PPPPPP");
-        check(|new| new.templates[0].initial = Verdict::Failed, "FFFFFF");
+        check(|new| new.templates[0].initial = Initial::Down, "FFFFFF");
         check(|new| new.checks[0].target = Target::Ip("192.0.2.1".parse().unwrap()), "PPFPFP");
     }
 }

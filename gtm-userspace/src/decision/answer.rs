@@ -29,7 +29,7 @@ impl Block {
     /// The block of these targets, all of one kind; none gives NODATA.
     ///
     /// Targets that would go past [`MAX_ANSWER`] are left out: the configuration does not let a pool have that many.
-    pub fn new(targets: &[Target], ttl: u32) -> Self {
+    pub fn new(targets: &[&Target], ttl: u32) -> Self {
         let records: Vec<Vec<u8>> = targets.iter().map(|target| record(target, ttl)).collect();
         let Some(step) = records.first().map(Vec::len) else { return Self::default() };
         let alias = targets.iter().find_map(|target| match target {
@@ -101,7 +101,8 @@ mod tests {
 
     #[track_caller]
     fn check(texts: &[&str], turn: u32, expect: &[&[u8]]) {
-        let block = Block::new(&targets(texts), 30);
+        let targets = targets(texts);
+        let block = Block::new(&targets.iter().collect::<Vec<_>>(), 30);
         assert_eq!(block.rotation(turn), expect.concat());
         assert_eq!(usize::from(block.count), expect.len());
     }
@@ -129,7 +130,8 @@ mod tests {
     #[test]
     fn sixteen_addresses_fit() {
         let texts: Vec<String> = (0..16).map(|last| format!("2001:db8::{last:x}")).collect();
-        let block = Block::new(&targets(&texts.iter().map(String::as_str).collect::<Vec<_>>()), 30);
+        let targets = targets(&texts.iter().map(String::as_str).collect::<Vec<_>>());
+        let block = Block::new(&targets.iter().collect::<Vec<_>>(), 30);
         assert_eq!((block.count, usize::from(block.len)), (16, MAX_ANSWER));
         assert_eq!(block.rotation(15).len(), MAX_ANSWER);
     }

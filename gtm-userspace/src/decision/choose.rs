@@ -4,14 +4,15 @@ use serde::Serialize;
 
 use super::conditions::Conditions;
 use super::route::Route;
+use super::selection::{Response, Selection};
 use crate::config::Model;
 use crate::config::model::{AccessDomain, DEFAULT_SOURCE, Pool, PoolUse, Target};
 
 /// What is answered, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Choice {
-    /// The targets of one answer; several rotate from answer to answer. None means NODATA.
-    pub targets: Vec<Target>,
+    /// What is answered.
+    pub response: Response,
     /// How they were found.
     pub reason: Reason,
 }
@@ -51,15 +52,24 @@ pub fn choose(model: &Model, domain: &AccessDomain, route: &Route, conditions: &
     for (position, used) in stops {
         if available(used) {
             return Choice {
-                targets: first_available(model.pool(used.pool), conditions),
+                response: all(first_available(model.pool(used.pool), conditions)),
                 reason: Reason::Pool(position),
             };
         }
     }
     if domain.pools.iter().any(available) {
-        return Choice { targets: Vec::new(), reason: Reason::NoPoolForClient };
+        return Choice { response: Response::NoData, reason: Reason::NoPoolForClient };
     }
     all_down(model, domain, conditions)
+}
+
+/// These, rotating.
+fn all(targets: Vec<Target>) -> Response {
+    if targets.is_empty() {
+        return Response::NoData;
+    }
+    let selection = Selection::All(targets.into_iter().map(Selection::Target).collect());
+    Response::Answer { selection, max_answers: None }
 }
 
 /// Policy `ordinal` inside a pool, preemptive: the available address with the smallest ordinal.
@@ -83,7 +93,7 @@ fn all_down(model: &Model, domain: &AccessDomain, conditions: &Conditions) -> Ch
         || domain.pools.iter().enumerate().map(|(position, used)| (position, used, last_resort(used)));
     let by_default = filled().find(|(_, used, targets)| is_default(used) && !targets.is_empty());
     match by_default.or_else(|| filled().find(|(_, _, targets)| !targets.is_empty())) {
-        Some((position, _, targets)) => Choice { targets, reason: Reason::AllDown(position) },
-        None => Choice { targets: Vec::new(), reason: Reason::AllDownEmpty },
+        Some((position, _, targets)) => Choice { response: all(targets), reason: Reason::AllDown(position) },
+        None => Choice { response: Response::NoData, reason: Reason::AllDownEmpty },
     }
 }

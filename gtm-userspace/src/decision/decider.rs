@@ -189,7 +189,7 @@ fn index(length: usize) -> u32 {
 /// The block of a choice. An alias outside our zones is no concern of the server: nothing is added to it.
 fn block(model: &Model, domain: DomainId, choice: &Choice) -> Block {
     let ttl = model.domains.get(domain.0).map_or(0, |domain| domain.ttl);
-    let mut block = Block::new(&choice.targets, ttl);
+    let mut block = Block::new(&choice.response.targets(), ttl);
     block.alias =
         block.alias.filter(|alias| model.zones.iter().any(|zone| alias.is_at_or_below(&zone.origin)));
     block

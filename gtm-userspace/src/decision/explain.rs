@@ -20,7 +20,7 @@ use super::decider::Decider;
 use super::route::{best_source, route};
 use super::table::{self, Steered};
 use crate::config::Model;
-use crate::config::model::{AccessDomain, PoolPolicy};
+use crate::config::model::{AccessDomain, Policy};
 use crate::geo::{self, Class, Databases, Partition, SourceMatch};
 use crate::name::Name;
 use crate::zone::lookup::{DNAME, Found, ZoneSet};
@@ -176,8 +176,8 @@ impl Explainer<'_> {
         let (model, conditions) = (self.decider.model(), self.decider.conditions());
         let route = route(domain, class);
         let choice = choose(model, domain, &route, conditions);
-        let answered = usize::from(Block::new(&choice.targets, domain.ttl).count);
-        let source = best_source(domain, class).filter(|_| domain.policy == PoolPolicy::NearestSource);
+        let answered = usize::from(Block::new(&choice.response.targets(), domain.ttl).count);
+        let source = best_source(domain, class).filter(|_| domain.policy == Policy::NearestSource);
         let source =
             source.and_then(|source| class.matches.iter().position(|matched| matched.source == source));
         let source = source.and_then(|position| matches.get(position)).cloned();
@@ -187,8 +187,10 @@ impl Explainer<'_> {
         Steering {
             steered_type: domain.steered.to_string(),
             policy: match domain.policy {
-                PoolPolicy::Ordinal => "ordinal",
-                PoolPolicy::NearestSource => "nearest-source",
+                Policy::Ordinal => "ordinal",
+                Policy::RoundRobin => "round-robin",
+                Policy::Weight => "weight",
+                Policy::NearestSource => "nearest-source",
             },
             why: why(model, domain, choice.reason, source.as_ref()),
             source,
@@ -200,7 +202,7 @@ impl Explainer<'_> {
                 Reason::AllDownEmpty => "all_down_empty",
                 Reason::NoPoolForClient => "no_pool_for_client",
             },
-            answer: choice.targets.iter().take(answered).map(ToString::to_string).collect(),
+            answer: choice.response.targets().into_iter().take(answered).map(ToString::to_string).collect(),
             ttl: domain.ttl,
             scope: steered.scope,
             holds_for: client::prefix_around(client, steered.scope).to_string(),

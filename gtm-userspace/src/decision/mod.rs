@@ -10,7 +10,9 @@ pub mod conditions;
 pub mod decider;
 pub mod explain;
 pub mod location;
+pub mod overrides;
 pub mod route;
+pub mod selection;
 pub mod table;
 #[cfg(test)]
 mod tests;
@@ -19,4 +21,5 @@ pub use answer::Block;
 pub use conditions::Conditions;
 pub use decider::Decider;
 pub use explain::{Client, Explainer, Explanation};
+pub use selection::{Response, Selection};
 pub use table::AnswerTable;

@@ -1,12 +1,12 @@
 //! Which pools a client of a class may use, in which order: the part of the decision that health does not change.
 
-use crate::config::model::{AccessDomain, DEFAULT_SOURCE, PoolPolicy, PoolUse, SourceId};
+use crate::config::model::{AccessDomain, DEFAULT_SOURCE, Policy, PoolUse, SourceId};
 use crate::geo::Class;
 
 /// The pools to try, first to last, and why each is here.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Route {
-    /// Positions in [`AccessDomain::pools`] with the source that brought each; none with [`PoolPolicy::Ordinal`].
+    /// Positions in [`AccessDomain::pools`] with the source that brought each; none with [`Policy::Ordinal`].
     pub stops: Vec<(usize, Option<SourceId>)>,
 }
 
@@ -16,8 +16,10 @@ pub struct Route {
 /// uses, by ordinal; then those of `default`, by ordinal.
 pub fn route(domain: &AccessDomain, class: &Class) -> Route {
     match domain.policy {
-        PoolPolicy::Ordinal => Route { stops: (0..domain.pools.len()).map(|pool| (pool, None)).collect() },
-        PoolPolicy::NearestSource => {
+        Policy::Ordinal | Policy::RoundRobin | Policy::Weight => {
+            Route { stops: (0..domain.pools.len()).map(|pool| (pool, None)).collect() }
+        }
+        Policy::NearestSource => {
             let mut stops = pools_of(domain, best_source(domain, class));
             for stop in pools_of(domain, Some(DEFAULT_SOURCE)) {
                 if stops.iter().all(|(pool, _)| *pool != stop.0) {

@@ -30,7 +30,7 @@ fn empty_model() -> Model {
         timeout: Duration::from_secs(1),
         failures: 1,
         successes: 1,
-        initial: Verdict::Passing,
+        initial: Initial::Up,
     };
     Model { sources: SOURCES.iter().map(source).collect(), templates: vec![template], ..Model::default() }
 }
@@ -45,10 +45,8 @@ fn add_domain(model: &mut Model, name: &str, pools: &[&str]) {
         let (head, addresses) = words.split_once(':').unwrap_or(("", words));
         let (marks, sources) = head.split_once("for").unwrap_or((head, ""));
         let mut pool = Pool {
-            name: format!("p{}", model.pools.len()),
-            kind: PoolKind::Ipv4,
             enabled: !marks.contains("disabled"),
-            addresses: Vec::new(),
+            ..Pool::new(format!("p{}", model.pools.len()), PoolKind::Ipv4)
         };
         for words in addresses.split(',').filter(|words| !words.trim().is_empty()) {
             let ordinal = u32::try_from(pool.addresses.len()).unwrap();
@@ -56,20 +54,19 @@ fn add_domain(model: &mut Model, name: &str, pools: &[&str]) {
         }
         let source = |name: &str| SourceId(SOURCES.iter().position(|known| *known == name).unwrap());
         uses.push(PoolUse {
-            pool: PoolId(model.pools.len()),
-            ordinal: u32::try_from(position).unwrap(),
             sources: sources.split_whitespace().map(source).collect(),
+            ..PoolUse::new(PoolId(model.pools.len()), u32::try_from(position).unwrap())
         });
         model.pools.push(pool);
     }
     let by_source = uses.iter().any(|used| !used.sources.is_empty());
     model.domains.push(AccessDomain {
-        name: name.parse().unwrap(),
-        steered: SteeredType::A,
-        ttl: 30,
-        enabled: true,
-        policy: if by_source { PoolPolicy::NearestSource } else { PoolPolicy::Ordinal },
         pools: uses,
+        ..AccessDomain::new(
+            name.parse().unwrap(),
+            SteeredType::A,
+            if by_source { Policy::NearestSource } else { Policy::Ordinal },
+        )
     });
 }
 
@@ -81,7 +78,7 @@ fn address(model: &mut Model, words: &str, ordinal: u32) -> Address {
         () => AddressMode::Auto,
     };
     let checks = if words.contains("unchecked") { Vec::new() } else { vec![check_of(model, &target)] };
-    Address { target, ordinal, mode, enabled: !words.contains("disabled"), checks }
+    Address { mode, enabled: !words.contains("disabled"), checks, ..Address::new(target, ordinal) }
 }
 
 /// The check of a target, made when there is none yet.

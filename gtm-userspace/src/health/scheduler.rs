@@ -18,7 +18,7 @@ use super::check::ProbeError;
 use super::state::{Outcome, State};
 use super::{CheckState, VerdictChange};
 use crate::clock;
-use crate::config::model::{Check, CheckId, CheckKind, Target, Template, Verdict};
+use crate::config::model::{Check, CheckId, CheckKind, Initial, Target, Template, Verdict};
 
 /// The first probes of new checks are spread over this long, or over their interval when that is shorter: until then
 /// the answers rest on configured initial states, so they come soon.
@@ -297,7 +297,7 @@ impl<P: Probe> Driver<P> {
 }
 
 /// What makes two checks of different configurations the same: the target, and all of the template but its name.
-pub(crate) type Identity<'a> = (&'a Target, &'a CheckKind, [Duration; 2], [u32; 2], Verdict);
+pub(crate) type Identity<'a> = (&'a Target, &'a CheckKind, [Duration; 2], [u32; 2], Initial);
 
 /// The identity of a check.
 pub(crate) fn identity<'a>(target: &'a Target, template: &'a Template) -> Identity<'a> {
@@ -308,7 +308,7 @@ pub(crate) fn identity<'a>(target: &'a Target, template: &'a Template) -> Identi
 impl Timed {
     fn new(target: Target, template: Arc<Template>) -> Self {
         let seed = hash(&identity(&target, &template));
-        let state = State::new(template.initial);
+        let state = State::new(template.initial.verdict(None));
         Self { target, template, state, seed }
     }
 

@@ -73,7 +73,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::config::model::CheckKind;
+    use crate::config::model::{CheckKind, Initial};
 
     fn template(initial: Verdict, failures: u32, successes: u32) -> Template {
         Template {
@@ -83,7 +83,7 @@ mod tests {
             timeout: Duration::from_secs(1),
             failures,
             successes,
-            initial,
+            initial: if initial == Verdict::Passing { Initial::Up } else { Initial::Down },
         }
     }
 
@@ -139,7 +139,7 @@ mod tests {
                 return verdict;
             }
         }
-        template.initial
+        template.initial.verdict(None)
     }
 
     proptest! {

@@ -80,7 +80,7 @@ fn the_worked_scenario_is_what_the_design_says() {
             })
             .collect();
         let expect = [(1, vec!["mainland", "default"]), (2, vec!["hong-kong"]), (3, vec!["overseas"])];
-        assert_eq!((domain.policy, uses), (PoolPolicy::NearestSource, expect.to_vec()));
+        assert_eq!((domain.policy, uses), (Policy::NearestSource, expect.to_vec()));
     }
     let www: crate::name::Name = "www.cloud-example.com".parse().unwrap();
     let node = &model.zones[0].nodes[&www];

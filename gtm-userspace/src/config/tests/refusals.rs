@@ -332,8 +332,8 @@ fn templates_hold_what_their_kind_needs() {
         &["51: template.t.failures: 0 is out of range; allowed 1 to 100"],
     );
     check_template(
-        "kind = \"ping\"\ninitial = \"last\"",
-        &["51: template.t.initial: \"last\" is not one of the choices; allowed \"up\", \"down\""],
+        "kind = \"ping\"\ninitial = \"first\"",
+        &["51: template.t.initial: \"first\" is not one of the choices; allowed \"up\", \"down\", \"last\""],
     );
     check_template(
         "kind = \"http\"\npath = \"health\"",

@@ -136,7 +136,12 @@ impl Steps<'_> {
 
     fn address(&self, address: &Address, pool_taken: bool) -> AddressStep {
         let state = self.conditions.address(address);
-        let chosen = self.choice.targets.iter().position(|target| pool_taken && *target == address.target);
+        let chosen = self
+            .choice
+            .response
+            .targets()
+            .into_iter()
+            .position(|target| pool_taken && *target == address.target);
         let taken = chosen.is_some_and(|position| position < self.answered);
         let why = match (chosen, self.why_left(address, state)) {
             (Some(_), _) if !taken => "left: one alias is an answer".to_owned(),
@@ -144,7 +149,8 @@ impl Steps<'_> {
             (Some(_), Some(why)) => format!("answered: {why}, but everything is down"),
             (None, Some(why)) => why,
             (None, None) if pool_taken => {
-                let first = self.choice.targets.first().map(ToString::to_string).unwrap_or_default();
+                let first =
+                    self.choice.response.targets().first().map(ToString::to_string).unwrap_or_default();
                 format!("left: {first} comes first")
             }
             (None, None) => String::new(),

@@ -154,8 +154,8 @@ proptest! {
                 if good.is_empty() {
                     prop_assert!(!matches!(choice.reason, Reason::Pool(_)), "{choice:?}");
                 } else {
-                    prop_assert_eq!(choice.targets.len(), 1);
-                    prop_assert!(good.iter().any(|(_, address)| address.target == choice.targets[0]), "{:?}", choice);
+                    prop_assert_eq!(choice.response.targets().len(), 1);
+                    prop_assert!(good.iter().any(|(_, address)| address.target == *choice.response.targets()[0]), "{:?}", choice);
                 }
             }
         }
@@ -172,10 +172,10 @@ proptest! {
             let resorts: Vec<_> = addresses.iter().filter(resort).map(|(_, address)| &address.target).collect();
             for class in &world.partition.classes {
                 let choice = world.choose(domain, class, &conditions);
-                prop_assert!(choice.targets.iter().all(|target| resorts.contains(&target)), "{choice:?}");
+                prop_assert!(choice.response.targets().iter().all(|target| resorts.contains(target)), "{choice:?}");
                 prop_assert_eq!(matches!(choice.reason, Reason::AllDown(_) | Reason::AllDownEmpty), !is_up);
                 prop_assert_eq!(choice.reason == Reason::AllDownEmpty, !is_up && resorts.is_empty());
-                prop_assert_eq!(choice.targets.is_empty(), matches!(choice.reason, Reason::AllDownEmpty | Reason::NoPoolForClient));
+                prop_assert_eq!(choice.response.targets().is_empty(), matches!(choice.reason, Reason::AllDownEmpty | Reason::NoPoolForClient));
             }
         }
     }
@@ -217,8 +217,8 @@ proptest! {
         for (slot, steps) in told {
             let slot = usize::try_from(slot).unwrap();
             prop_assert!(steps.windows(2).all(|pair| pair[0].1 == pair[1].0), "{:?}", steps);
-            prop_assert_eq!(&Block::new(&steps[0].0.targets, 30), &before[slot]);
-            prop_assert_eq!(&Block::new(&steps[steps.len() - 1].1.targets, 30), &blocks(decider.table())[slot]);
+            prop_assert_eq!(&Block::new(&steps[0].0.response.targets(), 30), &before[slot]);
+            prop_assert_eq!(&Block::new(&steps[steps.len() - 1].1.response.targets(), 30), &blocks(decider.table())[slot]);
         }
     }
 
@@ -232,7 +232,7 @@ proptest! {
                 let found = decider.table().find(&domain.name, 1, client);
                 prop_assert_eq!(found.is_some(), domain.enabled, "every class finds a slot");
                 let Some(steered) = found else { continue };
-                let expect = Block::new(&world.choose(domain, class, &conditions).targets, domain.ttl);
+                let expect = Block::new(&world.choose(domain, class, &conditions).response.targets(), domain.ttl);
                 prop_assert_eq!(&*steered.block, &expect, "{} for {}", domain.name, client);
                 for other in ends(client, steered.scope) {
                     let same = decider.table().find(&domain.name, 1, other).unwrap();

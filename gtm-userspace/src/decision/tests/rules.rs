@@ -16,8 +16,8 @@ fn check(pools: &[&str], client: &str, down: &[u8], expect: &[u8], reason: Reaso
     let choice = choose(&model, domain, &route(domain, &class(client)), &conditions);
     let expect: Vec<Target> = expect.iter().copied().map(target).collect();
     assert_eq!(
-        (&choice.targets, choice.reason),
-        (&expect, reason),
+        (choice.response.targets(), choice.reason),
+        (expect.iter().collect(), reason),
         "{pools:?}, client {client}, down {down:?}"
     );
 

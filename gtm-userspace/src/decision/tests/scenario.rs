@@ -84,13 +84,19 @@ impl Demo {
 
     /// Switches in words: `CN: 223.5.0.1 -> 223.6.0.1`, each slot by the clients it is for.
     fn told(&self, switches: &[Switch]) -> Vec<String> {
-        let said = |targets: &[Target]| targets.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        let said =
+            |targets: &[&Target]| targets.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
         let told = |switch: &Switch| {
             let stops = switch.route.stops.iter();
             let sources = stops
                 .filter_map(|(_, source)| source.map(|source| self.model.sources[source.0].name.as_str()));
             let sources: Vec<_> = sources.collect();
-            format!("{}: {} -> {}", sources.join("+"), said(&switch.from.targets), said(&switch.to.targets))
+            format!(
+                "{}: {} -> {}",
+                sources.join("+"),
+                said(&switch.from.response.targets()),
+                said(&switch.to.response.targets())
+            )
         };
         let mut told: Vec<_> = switches.iter().map(told).collect();
         told.sort();
@@ -185,7 +191,10 @@ fn a_failover_switches_only_the_slots_whose_answer_changes() {
         assert_eq!(demo.told(&switches), expect, "{target} {verdict:?}");
         let slots = blocks(demo.decider.table());
         for switch in switches {
-            assert_eq!(slots[usize::try_from(switch.slot).unwrap()], Block::new(&switch.to.targets, 30));
+            assert_eq!(
+                slots[usize::try_from(switch.slot).unwrap()],
+                Block::new(&switch.to.response.targets(), 30)
+            );
         }
     };
     step(DATA_CENTRE, Verdict::Passing, &[]);

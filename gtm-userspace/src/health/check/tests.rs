@@ -12,7 +12,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 
 use super::*;
-use crate::config::model::{HttpCheck, Template, Tls, Verdict};
+use crate::config::model::{HttpCheck, Initial, Template, Tls};
 use crate::health::scheduler::probe_in_time;
 use crate::skip;
 
@@ -32,7 +32,7 @@ async fn probe(prober: &Prober, target: Target, kind: CheckKind, timeout: Durati
         timeout,
         failures: 1,
         successes: 1,
-        initial: Verdict::Passing,
+        initial: Initial::Up,
     };
     probe_in_time(prober, &target, &template).await.map_err(|error| error.to_string())
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::model::TemplateId;
+use crate::config::model::{Initial, TemplateId};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -103,7 +103,7 @@ fn template() -> Template {
         timeout: 2 * SECOND,
         failures: 3,
         successes: 2,
-        initial: Verdict::Passing,
+        initial: Initial::Up,
     }
 }
 
@@ -274,7 +274,7 @@ async fn lagging_receiver_delays_no_probe_and_misses_only_what_was_taken_back() 
 async fn change_to_passing_has_no_error_however_late_it_is_received() {
     let prober = Invented::new(Does::Answer);
     let (sender, mut changes) = mpsc::channel(1);
-    let template = Template { initial: Verdict::Failed, ..template() };
+    let template = Template { initial: Initial::Down, ..template() };
     let scheduler = Scheduler::start(&checks([0, 1]), &[template], Arc::clone(&prober), sender);
     let deadline = Instant::now() + 60 * SECOND;
     let all = |condition: fn(&CheckState) -> bool| scheduler.states().iter().all(condition);
