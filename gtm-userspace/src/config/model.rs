@@ -3,9 +3,12 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
-use crate::name::Name;
+use serde::{Deserialize, Serialize};
+
+use crate::name::{Name, NameError};
 use crate::zone::Zone;
 
 /// Index of a source in [`Model::sources`]; 0 is `default`.
@@ -294,7 +297,7 @@ pub enum Preemption {
 }
 
 /// Prefix lengths within which all clients get the same member.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Sticky {
     /// 1 to 32.
     pub ipv4: u8,
@@ -400,7 +403,8 @@ impl Address {
 }
 
 /// What an address is: the thing that is answered.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub enum Target {
     /// An address record.
     Ip(IpAddr),
@@ -537,6 +541,28 @@ pub struct Check {
     pub target: Target,
     /// How.
     pub template: TemplateId,
+}
+
+impl FromStr for Target {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        text.parse().map(Self::Ip).or_else(|_| text.parse().map(Self::Name))
+    }
+}
+
+impl TryFrom<String> for Target {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, NameError> {
+        text.parse()
+    }
+}
+
+impl From<Target> for String {
+    fn from(target: Target) -> Self {
+        target.to_string()
+    }
 }
 
 impl fmt::Display for Target {

@@ -3,11 +3,10 @@
 use gtm_common::counters::Outcome;
 
 use crate::config::Model;
-use crate::config::model::{AccessDomain, CheckId, DomainId, SourceId, Verdict};
+use crate::config::model::{CheckId, Verdict};
 use crate::dataplane::{Counters as KernelCounters, Dataplane};
 use crate::decision::Decider;
-use crate::decision::choose::{Choice, Reason};
-use crate::decision::decider::{AllDown, Switch};
+use crate::event::{Event, EventKind};
 use crate::health::{CheckState, VerdictChange};
 use crate::server::Counters;
 
@@ -33,40 +32,27 @@ pub(super) fn serving(model: &Model, decider: &Decider, dataplane: Option<&Datap
     }
 }
 
-/// Some clients of an access domain are answered otherwise than before; with the error of the check that failed, if it
-/// was that.
-pub(super) fn answer_switched(model: &Model, switch: &Switch, check_error: Option<&str>) {
-    let Some(domain) = model.domains.get(switch.domain.0) else { return };
-    let sources: Vec<&str> = switch
-        .route
-        .stops
-        .iter()
-        .filter_map(|(_, source)| {
-            source.map(|SourceId(index)| model.sources.get(index).map_or("", |source| &source.name))
-        })
-        .collect();
-    tracing::info!(
-        domain = %domain.name,
-        r#type = %domain.steered,
-        sources = sources.join(","),
-        from = %switch.from.response,
-        to = %switch.to.response,
-        why = why(model, domain, &switch.to),
-        check_error,
-        "answer switched"
-    );
-}
-
-/// An access domain has no pool left that is up, or has one again: an answer of last resort hides a broken check.
-pub(super) fn all_down(model: &Model, domain: DomainId, change: AllDown) {
-    let Some(domain) = model.domains.get(domain.0) else { return };
-    match change {
-        AllDown::Entered => {
-            tracing::warn!(domain = %domain.name, r#type = %domain.steered, "all-down action entered");
-        }
-        AllDown::Left => {
-            tracing::info!(domain = %domain.name, r#type = %domain.steered, "all-down action left");
-        }
+/// Writes an event to the log: a line of its own, with what is known of it as fields.
+pub(super) fn log(event: &Event) {
+    let Event { kind, object, reason, from, to, error, .. } = event;
+    let (from, to, error) = (from.as_deref(), to.as_deref(), error.as_deref());
+    let what = kind.words();
+    match kind {
+        EventKind::AddressDown
+        | EventKind::PoolWarning
+        | EventKind::PoolDown
+        | EventKind::DomainDown
+        | EventKind::AllDownEntered
+        | EventKind::ConfigurationRefused
+        | EventKind::GeoDataRefused => tracing::warn!(object, reason, from, to, error, "{what}"),
+        EventKind::AddressUp
+        | EventKind::PoolAvailable
+        | EventKind::AllDownLeft
+        | EventKind::AnswerSwitched
+        | EventKind::OverrideSet
+        | EventKind::OverrideCleared
+        | EventKind::ConfigurationAccepted
+        | EventKind::GeoDataLoaded => tracing::info!(object, reason, from, to, error, "{what}"),
     }
 }
 
@@ -95,15 +81,4 @@ fn outcomes(counters: &KernelCounters) -> String {
 pub(super) fn change(check: usize, state: CheckState) -> VerdictChange {
     let error = state.last_error.filter(|_| state.verdict == Verdict::Failed);
     VerdictChange { check: CheckId(check), verdict: state.verdict, error }
-}
-
-fn why(model: &Model, domain: &AccessDomain, choice: &Choice) -> String {
-    let pool =
-        |position: usize| domain.pools.get(position).map_or("", |used| model.pool(used.pool).name.as_str());
-    match choice.reason {
-        Reason::Pool(position) => format!("first available address of pool {}", pool(position)),
-        Reason::AllDown(position) => format!("every pool is down: all addresses of pool {}", pool(position)),
-        Reason::AllDownEmpty => "every pool is down, and none has an address to fall back to".to_owned(),
-        Reason::NoPoolForClient => "no pool for these clients is up".to_owned(),
-    }
 }

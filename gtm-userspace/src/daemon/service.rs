@@ -7,9 +7,9 @@ use tokio::sync::mpsc;
 use super::StartError;
 use super::events;
 use crate::config::Model;
-use crate::config::model::XdpMode;
+use crate::config::model::{Verdict, XdpMode};
 use crate::dataplane::{Dataplane, DataplaneError};
-use crate::decision::decider::{Switch, all_down_changes};
+use crate::decision::changes::{Cause, Switch};
 use crate::decision::{Conditions, Decider};
 use crate::health::{Prober, Scheduler, VerdictChange};
 use crate::inputs::Inputs;
@@ -57,17 +57,22 @@ impl Running {
 
     /// Takes a change of a verdict: decides, and stores what changed where the kernel and the server read it.
     pub(super) fn take(&mut self, change: &VerdictChange) {
-        let switches = self.decider.set_verdict(change.check, change.verdict);
-        if let Err(error) = self.store(&switches) {
+        let changes = self.decider.set_verdict(change.check, change.verdict);
+        if let Err(error) = self.store(&changes.switches) {
             // The server has the new answers already, and answers where the kernel could not take them.
             tracing::error!(%error, "the kernel's answers were not changed");
         }
-        for switch in &switches {
-            events::answer_switched(&self.model, switch, change.error.as_deref());
-        }
-        for (domain, change) in all_down_changes(&switches) {
-            events::all_down(&self.model, domain, change);
-        }
+        let cause = Cause { reason: self.told(change), error: change.error.clone() };
+        changes.events(&self.model, &cause).iter().for_each(events::log);
+    }
+
+    /// A change of a verdict in words.
+    fn told(&self, change: &VerdictChange) -> String {
+        let check = self.model.checks.get(change.check.0);
+        let verdict = if change.verdict == Verdict::Passing { "passes" } else { "failed" };
+        check.map_or_else(String::new, |check| {
+            format!("check {} of {} {verdict}", self.model.template(check.template).name, check.target)
+        })
     }
 
     fn store(&mut self, switches: &[Switch]) -> Result<(), DataplaneError> {

@@ -1,21 +1,27 @@
 //! Keeps an answer table true: compiles it from the model and the partition, and turns each change of conditions into
 //! the slots that change.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+mod compile;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use gtm_common::abi::{TAILORED, TypeEntry};
-
+use self::compile::Compiler;
 use super::answer::Block;
-use super::choose::{Choice, choose};
-use super::conditions::Conditions;
+use super::changes::{Availability, Changes, Switch};
+use super::choose::{Choice, Choosing, Reason, choose};
+use super::conditions::{AddressState, Conditions, DomainState, PoolState};
+use super::forced::Forced;
 use super::location::Location;
-use super::route::{Route, route};
-use super::table::{AnswerTable, qtype};
+use super::memory::{domain_key, last_good_key, pool_key};
+use super::overrides::{Object, Override};
+use super::route::Route;
+use super::table::AnswerTable;
 use crate::config::Model;
-use crate::config::model::{AccessDomain, CheckId, DomainId, Verdict};
+use crate::config::model::{
+    AccessDomain, AllDownAction, CheckId, DomainId, Policy, PoolId, Preemption, SourceId, Verdict,
+};
 use crate::geo::Partition;
-use crate::name::Name;
 
 /// The decision over one configuration: its answer table and what it was decided from.
 #[derive(Debug)]
@@ -25,63 +31,68 @@ pub struct Decider {
     conditions: Conditions,
     /// What each slot is for and what it answers now.
     slots: Vec<Slot>,
-    /// The slots of the access domains that each check can change.
-    slots_of_check: HashMap<CheckId, Vec<u32>>,
+    /// What a change of one thing can change.
+    reach: Reach,
+    /// What everything was shown as when it was last decided.
+    shown: Shown,
 }
 
 #[derive(Debug)]
 struct Slot {
     domain: DomainId,
     route: Route,
+    /// Where its last good answer is remembered, if that is asked for.
+    last_good: Option<String>,
     choice: Choice,
 }
 
-/// A slot whose answer changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Switch {
-    /// Index of the slot in [`AnswerTable::slots`].
-    pub slot: u32,
-    /// The access domain that answers otherwise now.
-    pub domain: DomainId,
-    /// The pools that the slot's clients may use.
-    pub route: Route,
-    /// What was answered.
-    pub from: Choice,
-    /// What is answered now.
-    pub to: Choice,
+/// Which pools a check can change, which access domains a pool can change, and the slots of these.
+#[derive(Debug, Default)]
+struct Reach {
+    pools_of_check: HashMap<CheckId, Vec<PoolId>>,
+    domains_of_pool: HashMap<PoolId, Vec<DomainId>>,
+    slots_of_domain: HashMap<DomainId, Vec<usize>>,
 }
 
-/// What became of the all-down action of an access domain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AllDown {
-    /// Every pool is down now: what is answered is a last resort.
-    Entered,
-    /// Some pool is up again.
-    Left,
+/// States by index: of the addresses of each pool, the pools and the access domains.
+#[derive(Debug, Default)]
+struct Shown {
+    addresses: Vec<Vec<AddressState>>,
+    pools: Vec<PoolState>,
+    domains: Vec<DomainState>,
 }
 
 impl Decider {
-    /// Decides every slot of the model for these conditions.
+    /// Decides every slot of the model for these conditions. Non-preemptive levels stand where the memory says, as far as that
+    /// is available; what it says of things that the model does not have is forgotten.
     pub fn new(model: Arc<Model>, partition: &Partition, conditions: Conditions) -> Self {
         let mut compiler = Compiler::default();
-        for (index, domain) in model.domains.iter().enumerate().filter(|(_, domain)| domain.enabled) {
-            compiler.add(DomainId(index), domain, partition);
+        for (index, domain) in model.domains.iter().enumerate() {
+            compiler.add(&model, DomainId(index), domain, partition);
         }
         let Compiler { names, views, routes, .. } = compiler;
-        let decide = |(domain, route): (DomainId, Route)| {
-            let choice = model.domains.get(domain.0).map(|found| choose(&model, found, &route, &conditions));
-            Some(Slot { domain, route, choice: choice? })
+        let undecided = |(domain, route): (DomainId, Route)| {
+            let found = model.domains.get(domain.0);
+            let last_good = found
+                .filter(|found| found.all_down == AllDownAction::LastGood)
+                .map(|found| last_good_key(found, &route_text(&model, found, &route)));
+            let choice = Choice { response: super::Response::Zone, reason: Reason::Disabled };
+            Slot { domain, route, last_good, choice }
         };
-        let slots: Vec<Slot> = routes.into_iter().filter_map(decide).collect();
-        let blocks = slots.iter().map(|slot| block(&model, slot.domain, &slot.choice)).collect();
+        let slots: Vec<Slot> = routes.into_iter().map(undecided).collect();
+        let blocks = slots.iter().map(|_| Block::default()).collect();
         let table = AnswerTable::new(Location::new(partition), names, views, blocks);
-        Self {
-            slots_of_check: slots_of_check(&model, &slots),
+        let mut decider = Self {
+            reach: Reach::new(&model, &slots),
+            shown: Shown::new(&model),
             table: Arc::new(table),
             model,
             conditions,
             slots,
-        }
+        };
+        decider.forget_unused();
+        decider.decide_all();
+        decider
     }
 
     /// The configuration that it decides over.
@@ -99,116 +110,258 @@ impl Decider {
         &self.conditions
     }
 
-    /// Takes the verdict of a check: decides its slots anew, stores those that changed in the table and returns them.
-    pub fn set_verdict(&mut self, check: CheckId, verdict: Verdict) -> Vec<Switch> {
+    /// Every slot's access domain, the pools that its clients may use, and what it answers now, by index.
+    pub fn slots(&self) -> impl Iterator<Item = (DomainId, &Route, &Choice)> {
+        self.slots.iter().map(|slot| (slot.domain, &slot.route, &slot.choice))
+    }
+
+    /// Takes the verdict of a check: decides what it reaches anew, and stores what changed in the table.
+    pub fn set_verdict(&mut self, check: CheckId, verdict: Verdict) -> Changes {
         match self.conditions.verdicts.get_mut(check.0) {
             Some(known) if *known != verdict => *known = verdict,
-            _ => return Vec::new(),
+            _ => return Changes::default(),
         }
-        let affected = self.slots_of_check.get(&check).map(Vec::as_slice).unwrap_or_default();
-        let mut switches = Vec::new();
-        for &index in affected {
-            let position = usize::try_from(index).unwrap_or(usize::MAX);
-            let (Some(slot), Some(shared)) = (self.slots.get_mut(position), self.table.slots.get(position))
-            else {
-                continue;
+        let pools: BTreeSet<PoolId> =
+            self.reach.pools_of_check.get(&check).into_iter().flatten().copied().collect();
+        let domains = self.reach.domains_of(&pools);
+        self.decide(&pools, &domains)
+    }
+
+    /// Puts these overrides in the place of those before.
+    pub fn set_overrides(&mut self, overrides: Vec<Override>) -> Changes {
+        self.conditions.forced = Forced::new(&self.model, overrides);
+        self.decide_all()
+    }
+
+    /// Lets a non-preemptive pool or access domain return to its smallest available ordinal now.
+    pub fn return_now(&mut self, object: &Object) -> Changes {
+        let model = Arc::clone(&self.model);
+        let keys: Vec<String> = match object {
+            Object::Pool { name } => vec![pool_key(name)],
+            Object::Domain { name, steered } => {
+                let same = |domain: &&AccessDomain| {
+                    domain.name.to_string() == *name && domain.steered.to_string() == *steered
+                };
+                let groups = |domain: &AccessDomain| -> Vec<String> {
+                    sources(domain).into_iter().map(|source| domain_key(&model, domain, source)).collect()
+                };
+                model.domains.iter().filter(same).flat_map(groups).collect()
+            }
+            Object::Address { .. } => Vec::new(),
+        };
+        let forgotten: Vec<String> =
+            keys.into_iter().filter(|key| self.conditions.memory.forget(key)).collect();
+        let mut changes = self.decide_all();
+        for key in forgotten {
+            let value = self.conditions.memory.entry(&key);
+            changes.memory.insert(key, value);
+        }
+        changes
+    }
+
+    fn decide_all(&mut self) -> Changes {
+        let pools = (0..self.model.pools.len()).map(PoolId).collect();
+        let domains = (0..self.model.domains.len()).map(DomainId).collect();
+        self.decide(&pools, &domains)
+    }
+
+    /// Decides these pools and access domains anew: first where levels stand, then what is answered.
+    fn decide(&mut self, pools: &BTreeSet<PoolId>, domains: &BTreeSet<DomainId>) -> Changes {
+        let mut changes = Changes::default();
+        for pool in pools {
+            self.decide_pool(*pool, &mut changes);
+        }
+        for domain in domains {
+            self.decide_domain(*domain, &mut changes);
+        }
+        changes
+    }
+
+    fn decide_pool(&mut self, id: PoolId, changes: &mut Changes) {
+        let Self { model, conditions, shown, .. } = self;
+        let pool = model.pool(id);
+        let states: Vec<AddressState> = pool
+            .addresses
+            .iter()
+            .enumerate()
+            .map(|(position, address)| conditions.address(id, position, address))
+            .collect();
+        let before = shown.addresses.get_mut(id.0).map(|known| std::mem::replace(known, states.clone()));
+        for ((address, from), to) in pool.addresses.iter().zip(before.into_iter().flatten()).zip(&states) {
+            let change = match (from.is_available(), to.is_available()) {
+                (false, true) => Availability::Up,
+                (true, false) => Availability::Down,
+                (false, false) | (true, true) => continue,
             };
-            let Some(domain) = self.model.domains.get(slot.domain.0) else { continue };
-            let choice = choose(&self.model, domain, &slot.route, &self.conditions);
-            if choice != slot.choice {
-                shared.store(Arc::new(block(&self.model, slot.domain, &choice)));
-                let from = std::mem::replace(&mut slot.choice, choice.clone());
-                switches.push(Switch {
-                    slot: index,
-                    domain: slot.domain,
-                    route: slot.route.clone(),
-                    from,
-                    to: choice,
+            changes.addresses.insert((address.target.clone(), change));
+        }
+        let state = conditions.pool(model, id);
+        if let Some(known) = shown.pools.get_mut(id.0).filter(|known| **known != state) {
+            changes.pools.insert(id, (std::mem::replace(known, state), state));
+        }
+        if pool.policy == Policy::Ordinal && pool.preemption == Preemption::NonPreemptive {
+            let available = pool.addresses.iter().zip(&states).filter(|(_, state)| state.is_available());
+            let names: Vec<String> = available.map(|(address, _)| address.target.to_string()).collect();
+            advance(conditions, pool_key(&pool.name), &names, changes);
+        }
+    }
+
+    fn decide_domain(&mut self, id: DomainId, changes: &mut Changes) {
+        let model = Arc::clone(&self.model);
+        let Some(domain) = model.domains.get(id.0) else { return };
+        let state = self.conditions.domain(&model, id);
+        if let Some(known) = self.shown.domains.get_mut(id.0).filter(|known| **known != state) {
+            changes.domains.insert(id, (std::mem::replace(known, state), state));
+        }
+        if domain.preemption == Preemption::NonPreemptive {
+            for source in sources(domain) {
+                let of_source = domain.pools.iter().filter(|used| {
+                    source.is_none_or(|source| used.sources.contains(&source))
+                        && self.conditions.pool(&model, used.pool).is_available()
                 });
+                let names: Vec<String> = of_source.map(|used| model.pool(used.pool).name.clone()).collect();
+                advance(&mut self.conditions, domain_key(&model, domain, source), &names, changes);
             }
         }
-        switches
+        let slots = self.reach.slots_of_domain.get(&id).cloned().unwrap_or_default();
+        for index in slots {
+            self.decide_slot(index, domain, changes);
+        }
     }
-}
 
-/// The access domains that these switches, made by one change, took into the all-down action or out of it: every slot of
-/// an access domain goes the same way.
-pub fn all_down_changes(switches: &[Switch]) -> BTreeMap<DomainId, AllDown> {
-    let change = |switch: &Switch| match (switch.from.reason.is_all_down(), switch.to.reason.is_all_down()) {
-        (false, true) => Some((switch.domain, AllDown::Entered)),
-        (true, false) => Some((switch.domain, AllDown::Left)),
-        (false, false) | (true, true) => None,
-    };
-    switches.iter().filter_map(change).collect()
-}
-
-/// Collects names, rows and routes; equal rows are kept once.
-#[derive(Default)]
-struct Compiler {
-    names: HashMap<Name, Vec<TypeEntry>>,
-    views: Vec<u32>,
-    rows: HashMap<Vec<u32>, u32>,
-    routes: Vec<(DomainId, Route)>,
-}
-
-impl Compiler {
-    /// Gives each distinct route of the access domain a slot, and its name an entry.
-    fn add(&mut self, id: DomainId, domain: &AccessDomain, partition: &Partition) {
-        let first_slot = index(self.routes.len());
-        let mut offsets = HashMap::new();
-        let mut row: Vec<u32> = Vec::with_capacity(partition.classes.len());
-        for class in &partition.classes {
-            let next = index(offsets.len());
-            let offset = *offsets.entry(route(domain, class)).or_insert_with_key(|route| {
-                self.routes.push((id, route.clone()));
-                next
-            });
-            row.push(offset);
-        }
-        let tailored = offsets.len() > 1;
-        if !tailored {
-            row.truncate(1);
-        }
-        let views = &mut self.views;
-        let view = *self.rows.entry(row).or_insert_with_key(|row| {
-            let view = index(views.len());
-            views.extend(row);
-            view
+    fn decide_slot(&mut self, index: usize, domain: &AccessDomain, changes: &mut Changes) {
+        let (Some(slot), Some(shared)) = (self.slots.get_mut(index), self.table.slots.get(index)) else {
+            return;
+        };
+        let last_good = slot.last_good.as_deref();
+        let choice = choose(Choosing {
+            model: &self.model,
+            conditions: &self.conditions,
+            domain: slot.domain,
+            route: &slot.route,
+            last_good: last_good.and_then(|key| self.conditions.memory.last_good(key)),
         });
-        let flags = if tailored { TAILORED } else { 0 };
-        let entry = TypeEntry { qtype: qtype(domain.steered), flags, view, slot: first_slot };
-        self.names.entry(domain.name.clone()).or_default().push(entry);
+        if let Some(key) = last_good
+            && matches!(choice.reason, Reason::Pools(_) | Reason::Pinned(_))
+            && self.conditions.memory.remember(key, &choice.response)
+        {
+            changes.memory.insert(key.to_owned(), self.conditions.memory.entry(key));
+        }
+        if choice != slot.choice {
+            shared.store(Arc::new(block(&self.model, domain, &choice)));
+            let from = std::mem::replace(&mut slot.choice, choice.clone());
+            let (domain, route) = (slot.domain, slot.route.clone());
+            changes.switches.push(Switch { slot: compile::index(index), domain, route, from, to: choice });
+        }
+    }
+
+    /// Forgets what the model no longer has.
+    fn forget_unused(&mut self) {
+        let (model, slots) = (&self.model, &self.slots);
+        let pools = model.pools.iter().map(|pool| pool_key(&pool.name));
+        let groups = model
+            .domains
+            .iter()
+            .flat_map(|domain| sources(domain).into_iter().map(|source| domain_key(model, domain, source)));
+        let last_good = slots.iter().filter_map(|slot| slot.last_good.clone());
+        let used: BTreeSet<String> = pools.chain(groups).chain(last_good).collect();
+        self.conditions.memory.retain(|key| used.contains(key));
     }
 }
 
-/// Positions in the tables are 32 bits wide, as in the maps; the map writer refuses what does not fit long before.
-fn index(length: usize) -> u32 {
-    u32::try_from(length).unwrap_or(u32::MAX)
+impl Reach {
+    fn new(model: &Model, slots: &[Slot]) -> Self {
+        let mut reach = Self::default();
+        for (index, pool) in model.pools.iter().enumerate() {
+            let checks: BTreeSet<CheckId> =
+                pool.addresses.iter().flat_map(|address| address.checks.iter().copied()).collect();
+            for check in checks {
+                reach.pools_of_check.entry(check).or_default().push(PoolId(index));
+            }
+        }
+        for (index, domain) in model.domains.iter().enumerate() {
+            for used in &domain.pools {
+                reach.domains_of_pool.entry(used.pool).or_default().push(DomainId(index));
+            }
+        }
+        for (index, slot) in slots.iter().enumerate() {
+            reach.slots_of_domain.entry(slot.domain).or_default().push(index);
+        }
+        reach
+    }
+
+    fn domains_of(&self, pools: &BTreeSet<PoolId>) -> BTreeSet<DomainId> {
+        pools.iter().flat_map(|pool| self.domains_of_pool.get(pool).into_iter().flatten().copied()).collect()
+    }
+}
+
+impl Shown {
+    /// Before anything was decided everything counts as up, so that what is down at the start is told.
+    fn new(model: &Model) -> Self {
+        let addresses = |pool: &crate::config::model::Pool| vec![AddressState::Good; pool.addresses.len()];
+        Self {
+            addresses: model.pools.iter().map(addresses).collect(),
+            pools: vec![PoolState::Ok; model.pools.len()],
+            domains: vec![DomainState::Ok; model.domains.len()],
+        }
+    }
+}
+
+/// Moves a non-preemptive level on.
+fn advance(conditions: &mut Conditions, key: String, available: &[String], changes: &mut Changes) {
+    let available: Vec<&str> = available.iter().map(String::as_str).collect();
+    if conditions.memory.advance(&key, &available) {
+        let value = conditions.memory.entry(&key);
+        changes.memory.insert(key, value);
+    }
+}
+
+/// The sources whose pools stand each for themselves; none where all stand together.
+fn sources(domain: &AccessDomain) -> Vec<Option<SourceId>> {
+    if domain.policy != Policy::NearestSource {
+        return vec![None];
+    }
+    let sources: BTreeSet<SourceId> =
+        domain.pools.iter().flat_map(|used| used.sources.iter().copied()).collect();
+    sources.into_iter().map(Some).collect()
+}
+
+/// The pools of a route by name: what tells it from the other routes of the access domain, also in the next configuration.
+fn route_text(model: &Model, domain: &AccessDomain, route: &Route) -> String {
+    let name =
+        |position: usize| domain.pools.get(position).map_or("", |used| model.pool(used.pool).name.as_str());
+    let stops: Vec<&str> = route.stops.iter().map(|stop| name(stop.position)).collect();
+    let nearest: Vec<String> = route
+        .nearest
+        .iter()
+        .map(|(pool, positions)| format!("{}:{positions:?}", model.pool(*pool).name))
+        .collect();
+    [stops.join(","), nearest.join(",")].join(";")
 }
 
 /// The block of a choice. An alias outside our zones is no concern of the server: nothing is added to it.
-fn block(model: &Model, domain: DomainId, choice: &Choice) -> Block {
-    let ttl = model.domains.get(domain.0).map_or(0, |domain| domain.ttl);
-    let mut block = Block::new(&choice.response.targets(), ttl);
+fn block(model: &Model, domain: &AccessDomain, choice: &Choice) -> Block {
+    let mut block = Block::new(&choice.response.targets(), domain.ttl);
     block.alias =
         block.alias.filter(|alias| model.zones.iter().any(|zone| alias.is_at_or_below(&zone.origin)));
     block
 }
 
-/// For each check, the slots of every access domain that uses an address under this check.
-fn slots_of_check(model: &Model, slots: &[Slot]) -> HashMap<CheckId, Vec<u32>> {
-    let mut slots_of_domain: HashMap<DomainId, Vec<u32>> = HashMap::new();
-    for (position, slot) in slots.iter().enumerate() {
-        slots_of_domain.entry(slot.domain).or_default().push(index(position));
+/// What everything is shown as, for those who ask.
+impl Decider {
+    /// The last good answer that is remembered for a route of an access domain.
+    pub fn last_good(&self, domain: DomainId, route: &Route) -> Option<&super::Response> {
+        let slot = self.slots.iter().find(|slot| slot.domain == domain && slot.route == *route)?;
+        self.conditions.memory.last_good(slot.last_good.as_deref()?)
     }
-    let mut found: HashMap<CheckId, BTreeSet<u32>> = HashMap::new();
-    for (domain, slots) in &slots_of_domain {
-        let pools = model.domains.get(domain.0).into_iter().flat_map(|domain| &domain.pools);
-        let addresses = pools.flat_map(|used| &model.pool(used.pool).addresses);
-        let checks: HashSet<CheckId> = addresses.flat_map(|address| address.checks.iter().copied()).collect();
-        for check in checks {
-            found.entry(check).or_default().extend(slots);
-        }
+
+    /// State of each address of a pool.
+    pub fn addresses(&self, pool: PoolId) -> &[AddressState] {
+        self.shown.addresses.get(pool.0).map(Vec::as_slice).unwrap_or_default()
     }
-    found.into_iter().map(|(check, slots)| (check, slots.into_iter().collect())).collect()
+
+    /// States of all access domains, by index.
+    pub fn domain_states(&self) -> BTreeMap<DomainId, DomainState> {
+        self.shown.domains.iter().enumerate().map(|(index, state)| (DomainId(index), *state)).collect()
+    }
 }

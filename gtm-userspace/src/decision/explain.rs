@@ -14,13 +14,16 @@ use serde::Serialize;
 
 pub use self::client::{Client, ClientError};
 pub use self::steps::{AddressStep, PoolStep};
-use super::answer::Block;
-use super::choose::{Reason, choose};
+use super::changes;
+use super::choose::{Choosing, Reason, choose};
+use super::conditions::Conditions;
+use super::conditions::DomainState;
 use super::decider::Decider;
+use super::overrides::{Object, Override};
 use super::route::{best_source, route};
 use super::table::{self, Steered};
 use crate::config::Model;
-use crate::config::model::{AccessDomain, Policy};
+use crate::config::model::{AccessDomain, DomainId, Policy};
 use crate::geo::{self, Class, Databases, Partition, SourceMatch};
 use crate::name::Name;
 use crate::zone::lookup::{DNAME, Found, ZoneSet};
@@ -84,19 +87,25 @@ pub struct Steering {
     /// Type of the access domain.
     pub steered_type: String,
     /// How one of its pools is chosen.
-    pub policy: &'static str,
-    /// The best match of the sources that the access domain uses; none with policy `ordinal`.
+    pub policy: String,
+    /// What it is shown as.
+    pub state: DomainState,
+    /// The best match of the sources that the access domain uses; none unless the policy is `nearest-source`.
     pub source: Option<SourceStep>,
     /// The pools that the client may use, in the order in which they are tried.
     pub pools: Vec<PoolStep>,
     /// The other pools of the access domain.
     pub other_pools: Vec<PoolStep>,
-    /// How the answer was found: `pool`, `all_down`, `all_down_empty` or `no_pool_for_client`.
+    /// How the answer was found: `pool`, `pinned`, `all_down` or `no_pool_for_client`.
     pub reason: &'static str,
     /// The same in words.
     pub why: String,
-    /// What is answered; several rotate from answer to answer. None means NODATA.
+    /// Every address or name that answers hold; with several, `response` says how they are picked.
     pub answer: Vec<String>,
+    /// What is answered, in words: also how several are picked, or the response code.
+    pub response: String,
+    /// The overrides that touch this access domain, its pools or their addresses.
+    pub overrides: Vec<String>,
     /// Time to live of the answer in seconds.
     pub ttl: u32,
     /// Scope of the answer when the query has ECS (RFC 7871); 0 when it is the same for everyone.
@@ -148,9 +157,11 @@ impl Explainer<'_> {
         };
         let matches: Vec<_> = class.iter().flat_map(|class| &class.matches).filter_map(tell).collect();
 
+        let conditions = self.decider.conditions();
+        let domains = model.domains.iter().enumerate().map(|(index, domain)| (DomainId(index), domain));
         let of_question =
-            |domain: &&AccessDomain| domain.name == *name && table::answers(domain.steered, qtype);
-        let domain = model.domains.iter().filter(of_question).max_by_key(|domain| domain.enabled);
+            domains.filter(|(_, domain)| domain.name == *name && table::answers(domain.steered, qtype));
+        let domain = of_question.max_by_key(|(id, domain)| conditions.is_enabled(*id, domain.enabled));
         let steered = table.find(name, qtype, address);
         let outcome = match (domain, class, steered) {
             (Some(domain), Some(class), Some(steered)) => {
@@ -167,42 +178,54 @@ impl Explainer<'_> {
 
     fn steering(
         &self,
-        domain: &AccessDomain,
+        (id, domain): (DomainId, &AccessDomain),
         class: &Class,
         client: IpAddr,
         matches: &[SourceStep],
         steered: &Steered,
     ) -> Steering {
         let (model, conditions) = (self.decider.model(), self.decider.conditions());
-        let route = route(domain, class);
-        let choice = choose(model, domain, &route, conditions);
-        let answered = usize::from(Block::new(&choice.response.targets(), domain.ttl).count);
+        let route = route(model, domain, class);
+        let choice = choose(Choosing {
+            model,
+            conditions,
+            domain: id,
+            route: &route,
+            last_good: self.decider.last_good(id, &route),
+        });
         let source = best_source(domain, class).filter(|_| domain.policy == Policy::NearestSource);
         let source =
             source.and_then(|source| class.matches.iter().position(|matched| matched.source == source));
         let source = source.and_then(|position| matches.get(position)).cloned();
-        let steps =
-            steps::Steps { model, conditions, domain, class, route: &route, choice: &choice, answered };
+        let unforced = conditions.clone().with_overrides(model, Vec::new());
+        let steps = steps::Steps {
+            model,
+            conditions,
+            unforced: &unforced,
+            domain,
+            class,
+            route: &route,
+            choice: &choice,
+        };
         let (pools, other_pools) = steps.pools();
         Steering {
             steered_type: domain.steered.to_string(),
-            policy: match domain.policy {
-                Policy::Ordinal => "ordinal",
-                Policy::RoundRobin => "round-robin",
-                Policy::Weight => "weight",
-                Policy::NearestSource => "nearest-source",
-            },
-            why: why(model, domain, choice.reason, source.as_ref()),
+            policy: domain.policy.to_string(),
+            state: conditions.domain(model, id),
+            why: why(model, domain, &choice.reason, source.as_ref()),
             source,
+            reason: match choice.reason {
+                Reason::Pools(_) => "pool",
+                Reason::Pinned(_) => "pinned",
+                Reason::AllDown(_) => "all_down",
+                Reason::NoPoolForClient => "no_pool_for_client",
+                Reason::Disabled => "disabled",
+            },
+            answer: choice.response.targets().into_iter().map(ToString::to_string).collect(),
+            response: choice.response.to_string(),
+            overrides: overrides(conditions, model, domain),
             pools,
             other_pools,
-            reason: match choice.reason {
-                Reason::Pool(_) => "pool",
-                Reason::AllDown(_) => "all_down",
-                Reason::AllDownEmpty => "all_down_empty",
-                Reason::NoPoolForClient => "no_pool_for_client",
-            },
-            answer: choice.response.targets().into_iter().take(answered).map(ToString::to_string).collect(),
             ttl: domain.ttl,
             scope: steered.scope,
             holds_for: client::prefix_around(client, steered.scope).to_string(),
@@ -210,23 +233,34 @@ impl Explainer<'_> {
     }
 }
 
-fn why(model: &Model, domain: &AccessDomain, reason: Reason, source: Option<&SourceStep>) -> String {
-    let pool = |position: usize| domain.pools.get(position).map_or("", |used| &model.pool(used.pool).name);
+/// The overrides that touch an access domain, its pools or their addresses, in words.
+fn overrides(conditions: &Conditions, model: &Model, domain: &AccessDomain) -> Vec<String> {
+    let pools = || domain.pools.iter().map(|used| model.pool(used.pool));
+    let touches = |said: &&Override| match &said.object {
+        Object::Domain { name, steered } => {
+            *name == domain.name.to_string() && *steered == domain.steered.to_string()
+        }
+        Object::Pool { name } => pools().any(|pool| pool.name == *name),
+        Object::Address { pool: of, target } => pools().any(|pool| {
+            of.as_ref().is_none_or(|of| *of == pool.name)
+                && pool.addresses.iter().any(|address| address.target.to_string() == *target)
+        }),
+    };
+    let told = |said: &Override| {
+        format!("{}: {} by {} ({}), #{}", said.object, said.action, said.who, said.reason, said.id)
+    };
+    conditions.forced.list().iter().filter(touches).map(told).collect()
+}
+
+fn why(model: &Model, domain: &AccessDomain, reason: &Reason, source: Option<&SourceStep>) -> String {
     match (reason, source) {
-        (Reason::Pool(position), _) => {
-            format!("{} is the first available pool for this client", pool(position))
-        }
-        (Reason::AllDown(position), _) => {
-            format!("all-down action: every pool is down, so all of {} whatever its health", pool(position))
-        }
-        (Reason::AllDownEmpty, _) => {
-            "all-down action: every pool is down, and none has an address that may be answered (NODATA)"
-                .to_owned()
-        }
         (Reason::NoPoolForClient, Some(SourceStep { source, .. })) => {
             format!("other pools are up, but none for {source} or default (NODATA)")
         }
         (Reason::NoPoolForClient, None) => "no pool is for this client (NODATA)".to_owned(),
+        (Reason::Pools(_) | Reason::Pinned(_) | Reason::AllDown(_) | Reason::Disabled, _) => {
+            changes::why(model, domain, reason)
+        }
     }
 }
 

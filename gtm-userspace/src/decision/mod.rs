@@ -5,11 +5,14 @@
 #![forbid(unsafe_code)]
 
 pub mod answer;
+pub mod changes;
 pub mod choose;
 pub mod conditions;
 pub mod decider;
 pub mod explain;
+pub mod forced;
 pub mod location;
+pub mod memory;
 pub mod overrides;
 pub mod route;
 pub mod selection;
@@ -18,6 +21,7 @@ pub mod table;
 mod tests;
 
 pub use answer::Block;
+pub use changes::Changes;
 pub use conditions::Conditions;
 pub use decider::Decider;
 pub use explain::{Client, Explainer, Explanation};

@@ -3,10 +3,13 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::config::model::{Sticky, Target};
 
 /// What is answered.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Response {
     /// Addresses or a name.
     Answer {
@@ -26,12 +29,13 @@ pub enum Response {
 }
 
 /// Members that may answer, and how they are picked.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Selection {
     /// This one.
     Target(Target),
-    /// All of these, in an order that rotates by one from answer to answer; of names only the first, because a name has
-    /// one CNAME (RFC 2181 section 10.1).
+    /// All of these, in an order that rotates by one from answer to answer; of names one in turn, because a name has one
+    /// CNAME (RFC 2181 section 10.1).
     All(Vec<Selection>),
     /// One of these for each answer, with probability weight / sum of weights.
     Weighted(Vec<Member>),
@@ -41,7 +45,8 @@ pub enum Selection {
 }
 
 /// One of several members.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub struct Member {
     /// What it is called, the same in every configuration: the name of a pool, or a target.
     pub name: String,

@@ -1,10 +1,13 @@
 //! What the tests of the decision share: models from one-line pools, partitions, and answers read back from a table.
 
 mod explained;
+mod overrides;
+mod policies;
 mod properties;
 mod rules;
 mod scenario;
 mod states;
+mod story;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -37,40 +40,68 @@ fn empty_model() -> Model {
 
 /// Adds an access domain with its pools, each in words and by ordinal: `disabled for a default: 1, 2 online, 3`.
 ///
-/// The number n is the address 10.0.0.n; after it may follow `online`, `offline`, `disabled` and `unchecked`. Pools
-/// without `for` make the policy `ordinal`. Each address has one check, shared by all pools.
+/// The number n is the address 10.0.0.n; after it may follow `online`, `offline`, `disabled`, `unchecked`, a weight `w3` and, in a
+/// `nearest-source` pool, `for a default`. Before the colon: `disabled`, a policy, `sticky`, `stays` (non-preemptive), a judgement
+/// (`any`, `all`, `50%`), `min2`, the weight in the access domain `w3`, and `for` with sources. Pools with `for` make the
+/// policy `nearest-source`, others `ordinal`.
 fn add_domain(model: &mut Model, name: &str, pools: &[&str]) {
     let mut uses = Vec::new();
     for (position, words) in pools.iter().enumerate() {
         let (head, addresses) = words.split_once(':').unwrap_or(("", words));
         let (marks, sources) = head.split_once("for").unwrap_or((head, ""));
-        let mut pool = Pool {
-            enabled: !marks.contains("disabled"),
-            ..Pool::new(format!("p{}", model.pools.len()), PoolKind::Ipv4)
-        };
+        let mut pool = Pool::new(format!("p{}", model.pools.len()), PoolKind::Ipv4);
+        let mut used = PoolUse::new(PoolId(model.pools.len()), u32::try_from(position).unwrap());
+        for mark in marks.split_whitespace() {
+            match mark {
+                "disabled" => pool.enabled = false,
+                "sticky" => pool.sticky = Some(Sticky::default()),
+                "stays" => pool.preemption = Preemption::NonPreemptive,
+                "any" | "all" => pool.judgement = judgement(mark),
+                _ if mark.ends_with('%') => pool.judgement = judgement(mark),
+                _ if mark.starts_with("min") => pool.min_available = mark[3..].parse().unwrap(),
+                _ if is_weight(mark) => used.weight = mark[1..].parse().unwrap(),
+                _ => pool.policy = policy(mark),
+            }
+        }
         for words in addresses.split(',').filter(|words| !words.trim().is_empty()) {
             let ordinal = u32::try_from(pool.addresses.len()).unwrap();
             pool.addresses.push(address(model, words, ordinal));
         }
-        let source = |name: &str| SourceId(SOURCES.iter().position(|known| *known == name).unwrap());
-        uses.push(PoolUse {
-            sources: sources.split_whitespace().map(source).collect(),
-            ..PoolUse::new(PoolId(model.pools.len()), u32::try_from(position).unwrap())
-        });
+        used.sources = sources.split_whitespace().map(source).collect();
+        uses.push(used);
         model.pools.push(pool);
     }
     let by_source = uses.iter().any(|used| !used.sources.is_empty());
+    let policy = if by_source { Policy::NearestSource } else { Policy::Ordinal };
     model.domains.push(AccessDomain {
         pools: uses,
-        ..AccessDomain::new(
-            name.parse().unwrap(),
-            SteeredType::A,
-            if by_source { Policy::NearestSource } else { Policy::Ordinal },
-        )
+        ..AccessDomain::new(name.parse().unwrap(), SteeredType::A, policy)
     });
 }
 
+fn policy(word: &str) -> Policy {
+    let all = [Policy::Ordinal, Policy::RoundRobin, Policy::Weight, Policy::NearestSource];
+    all.into_iter().find(|policy| policy.to_string() == word).unwrap_or_else(|| panic!("{word}?"))
+}
+
+fn judgement(word: &str) -> Judgement {
+    match word {
+        "any" => Judgement::Any,
+        "all" => Judgement::All,
+        percent => Judgement::Percent(percent.strip_suffix('%').unwrap().parse().unwrap()),
+    }
+}
+
+fn is_weight(word: &str) -> bool {
+    word.strip_prefix('w').is_some_and(|weight| weight.parse::<u8>().is_ok())
+}
+
+fn source(name: &str) -> SourceId {
+    SourceId(SOURCES.iter().position(|known| *known == name).unwrap())
+}
+
 fn address(model: &mut Model, words: &str, ordinal: u32) -> Address {
+    let (words, sources) = words.split_once("for").unwrap_or((words, ""));
     let target = target(words.split_whitespace().next().unwrap().parse().unwrap());
     let mode = match () {
         () if words.contains("online") => AddressMode::Online,
@@ -78,7 +109,15 @@ fn address(model: &mut Model, words: &str, ordinal: u32) -> Address {
         () => AddressMode::Auto,
     };
     let checks = if words.contains("unchecked") { Vec::new() } else { vec![check_of(model, &target)] };
-    Address { mode, enabled: !words.contains("disabled"), checks, ..Address::new(target, ordinal) }
+    let weight = words.split_whitespace().find(|word| is_weight(word));
+    Address {
+        mode,
+        enabled: !words.contains("disabled"),
+        checks,
+        weight: weight.map_or(1, |word| word[1..].parse().unwrap()),
+        sources: sources.split_whitespace().map(source).collect(),
+        ..Address::new(target, ordinal)
+    }
 }
 
 /// The check of a target, made when there is none yet.
@@ -107,10 +146,8 @@ fn failing(model: &Model, down: &[u8]) -> Conditions {
 /// A class from the names of its sources, best match first; `default` is added at the end.
 fn class(words: &str) -> Class {
     let kinds = [MatchedBy::Prefix(24), MatchedBy::Country, MatchedBy::Continent];
-    let named = words.split_whitespace().zip(kinds).map(|(name, by)| SourceMatch {
-        source: SourceId(SOURCES.iter().position(|known| *known == name).unwrap()),
-        by,
-    });
+    let named =
+        words.split_whitespace().zip(kinds).map(|(name, by)| SourceMatch { source: source(name), by });
     let everyone = SourceMatch { source: DEFAULT_SOURCE, by: MatchedBy::Default };
     Class { matches: named.chain([everyone]).collect() }
 }
@@ -134,6 +171,11 @@ fn addresses_of(block: &Block, turn: u32) -> Vec<IpAddr> {
         rest = &rest[12 + length..];
     }
     addresses
+}
+
+/// What a slot holds for a response.
+fn compiled(response: &Response) -> Block {
+    Block::new(&response.targets(), 30)
 }
 
 /// What every slot of a table answers now.

@@ -74,7 +74,7 @@ pools that are not for this client
     223.6.0.1                2  ok
 
 answer    223.6.0.1
-why       hong-kong is the first available pool for this client
+why       hong-kong is the first available pool for these clients
 ttl       30 s
 scope     15, the same for all of 1.64.0.0/15
 ",
@@ -107,7 +107,7 @@ pools that are not for this client
     223.7.0.1              2  down     taken to be down
 
 answer    223.6.0.1
-why       overseas is the first available pool for this client
+why       overseas is the first available pool for these clients
 ttl       30 s
 scope     12, the same for all of 8.0.0.0/12
 ",
@@ -140,7 +140,7 @@ pools that are not for this client
     223.6.0.1                2  down     taken to be down
 
 answer    223.5.0.1
-why       mainland is the first available pool for this client
+why       mainland is the first available pool for these clients
 ttl       30 s
 scope     15, the same for all of 1.64.0.0/15
 ",
@@ -171,8 +171,8 @@ pools that are not for this client
     223.7.0.1             1  down  taken to be down
     223.6.0.1             2  down  taken to be down
 
-answer    223.5.0.1 223.6.0.1, rotating
-why       all-down action: every pool is down, so all of mainland whatever its health
+answer    223.5.0.1 and 223.6.0.1 rotating
+why       every pool is down, so the all-down action: all of pool mainland whatever its health
 ttl       30 s
 scope     5, the same for all of 192.0.0.0/5
 ",
@@ -246,12 +246,14 @@ fn keys_are_stable() {
     check_keys(
         &world.explain(WWW, 1, "8.8.8.8"),
         "answer client client.address client.given_by client.subnet holds_for matches matches.by matches.source name
-        other_pools other_pools.addresses other_pools.addresses.address other_pools.addresses.ordinal
-        other_pools.addresses.state other_pools.addresses.taken other_pools.addresses.why other_pools.ordinal
-        other_pools.pool other_pools.source other_pools.state other_pools.taken other_pools.why outcome policy pools
-        pools.addresses pools.addresses.address pools.addresses.ordinal pools.addresses.state pools.addresses.taken
-        pools.addresses.why pools.ordinal pools.pool pools.source pools.state pools.taken pools.why reason scope source
-        source.by source.source steered_type ttl type why",
+        other_pools other_pools.addresses other_pools.addresses.address other_pools.addresses.health
+        other_pools.addresses.ordinal other_pools.addresses.state other_pools.addresses.taken
+        other_pools.addresses.weight other_pools.addresses.why other_pools.health other_pools.ordinal
+        other_pools.policy other_pools.pool other_pools.source other_pools.state other_pools.taken other_pools.weight
+        other_pools.why outcome overrides policy pools pools.addresses pools.addresses.address pools.addresses.health
+        pools.addresses.ordinal pools.addresses.state pools.addresses.taken pools.addresses.weight pools.addresses.why
+        pools.health pools.ordinal pools.policy pools.pool pools.source pools.state pools.taken pools.weight pools.why
+        reason response scope source source.by source.source state steered_type ttl type why",
     );
     let zone = "access_domain client client.address client.given_by client.subnet found matches matches.by matches.source
         name outcome records type why zone";

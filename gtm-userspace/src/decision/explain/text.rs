@@ -31,7 +31,7 @@ fn write_steering(f: &mut fmt::Formatter<'_>, steering: &Steering, matches: &[So
                 line(f, "", &format!("also {}, by {}", other.source, other.by))?;
             }
         }
-        None if steering.policy == "ordinal" => line(f, "source", "does not matter")?,
+        None if steering.policy != "nearest-source" => line(f, "source", "does not matter")?,
         None => line(f, "source", "none that this access domain uses")?,
     }
     line(f, "policy", &format!("{}, access domain of type {}", steering.policy, steering.steered_type))?;
@@ -45,10 +45,12 @@ fn write_steering(f: &mut fmt::Formatter<'_>, steering: &Steering, matches: &[So
         steering.other_pools.iter().try_for_each(|pool| widths.write(f, pool))?;
     }
     writeln!(f)?;
+    for (index, said) in steering.overrides.iter().enumerate() {
+        line(f, if index == 0 { "override" } else { "" }, said)?;
+    }
     match steering.answer.as_slice() {
-        [] => line(f, "answer", "none (NODATA)")?,
         [one] => line(f, "answer", one)?,
-        several => line(f, "answer", &format!("{}, rotating", several.join(" ")))?,
+        _ => line(f, "answer", &steering.response)?,
     }
     line(f, "why", &steering.why)?;
     line(f, "ttl", &format!("{} s", steering.ttl))?;

@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
 
 use super::*;
-use crate::decision::choose::{Choice, Reason, choose};
+use crate::decision::choose::{Choice, Choosing, LastResort, Reason, choose};
+use crate::decision::conditions::{AddressState, PoolState};
 use crate::decision::explain::Outcome;
 use crate::decision::route::route;
 
@@ -25,24 +26,58 @@ fn verdict() -> impl Strategy<Value = Verdict> {
 
 /// A pool in the words of [`add_domain`], for an access domain by source or by ordinal.
 fn pool(by_source: bool) -> impl Strategy<Value = String> {
-    let marks = select(vec!["", "", "", "disabled"]);
+    let policies = vec![
+        "",
+        "",
+        "disabled",
+        "stays",
+        "round-robin",
+        "round-robin sticky",
+        "weight w3",
+        "weight sticky w0",
+        "nearest-source",
+        "all",
+        "50%",
+        "min2",
+    ];
+    let marks = select(policies);
     let sources = subsequence(SOURCES.to_vec(), 1..3);
     let last = subsequence((1..8).collect::<Vec<u8>>(), 0..4).prop_shuffle();
     let address = (last, [address_marks(), address_marks(), address_marks()]);
     (marks, sources, address).prop_map(move |(marks, sources, (lasts, words))| {
         let sources = if by_source { format!("for {}", sources.join(" ")) } else { String::new() };
+        let of = if marks.contains("nearest-source") { "for a default" } else { "" };
         let addresses: Vec<_> =
-            lasts.iter().zip(words).map(|(last, words)| format!("{last} {words}")).collect();
+            lasts.iter().zip(words).map(|(last, words)| format!("{last} {words} {of}")).collect();
         format!("{marks} {sources}: {}", addresses.join(", "))
     })
 }
 
 fn address_marks() -> impl Strategy<Value = &'static str> {
-    select(vec!["", "", "", "", "online", "offline", "disabled", "unchecked"])
+    select(vec!["", "", "", "w0", "w7", "online", "offline", "disabled", "unchecked"])
 }
 
-fn domain() -> impl Strategy<Value = Vec<String>> {
-    any::<bool>().prop_flat_map(|by_source| prop::collection::vec(pool(by_source), 1..4))
+/// Pools, and how the access domain chooses among them unless they are by source.
+fn domain() -> impl Strategy<Value = (Vec<String>, Policy, AccessDomain)> {
+    let policies = select(vec![Policy::Ordinal, Policy::RoundRobin, Policy::Weight]);
+    let preemption = select(vec![Preemption::Preemptive, Preemption::NonPreemptive]);
+    let sticky = select(vec![None, Some(Sticky::default())]);
+    let all_down = select(vec![
+        AllDownAction::DefaultPool,
+        AllDownAction::AsIfUp,
+        AllDownAction::LastGood,
+        AllDownAction::Pool(PoolId(0)),
+        AllDownAction::NoData,
+    ]);
+    let fallback = select(vec![SourceFallback::Default, SourceFallback::NextMatch]);
+    let pools = any::<bool>().prop_flat_map(|by_source| prop::collection::vec(pool(by_source), 1..4));
+    (pools, policies, preemption, sticky, all_down, fallback).prop_map(
+        |(pools, policy, preemption, sticky, all_down, source_fallback)| {
+            let name = "template.example.com".parse().unwrap();
+            let template = AccessDomain::new(name, SteeredType::A, policy);
+            (pools, policy, AccessDomain { preemption, sticky, all_down, source_fallback, ..template })
+        },
+    )
 }
 
 /// One to four classes, and ranges that change class at a few places.
@@ -76,10 +111,13 @@ fn world() -> impl Strategy<Value = World> {
     let history = prop::collection::vec((any::<Index>(), verdict()), 0..12);
     (domains, partition(), verdicts, history).prop_map(|(domains, partition, verdicts, history)| {
         let mut model = empty_model();
-        for (number, (pools, enabled)) in domains.iter().enumerate() {
+        for (number, ((pools, policy, template), enabled)) in domains.iter().enumerate() {
             let pools: Vec<_> = pools.iter().map(String::as_str).collect();
             add_domain(&mut model, &format!("n{number}.example.com"), &pools);
-            model.domains[number].enabled = *enabled;
+            let AccessDomain { name, pools, policy: by_pools, .. } = model.domains.remove(number);
+            let policy = if by_pools == Policy::NearestSource { by_pools } else { *policy };
+            let enabled = *enabled;
+            model.domains.push(AccessDomain { name, pools, policy, enabled, ..template.clone() });
         }
         let verdicts = verdicts.into_iter().take(model.checks.len()).collect();
         World { model: Arc::new(model), partition, verdicts, history }
@@ -95,18 +133,34 @@ impl World {
         Decider::new(Arc::clone(&self.model), &self.partition, conditions)
     }
 
-    fn choose(&self, domain: &AccessDomain, class: &Class, conditions: &Conditions) -> Choice {
-        choose(&self.model, domain, &route(domain, class), conditions)
+    /// The choice for a class, whatever was remembered.
+    fn choose(&self, domain: DomainId, class: &Class, conditions: &Conditions) -> Choice {
+        let model = &self.model;
+        let route = route(model, &model.domains[domain.0], class);
+        choose(Choosing { model, conditions, domain, route: &route, last_good: None })
     }
 
-    /// Every address of a pool of the access domain at one of these positions.
-    fn addresses<'w>(
-        &'w self,
-        domain: &'w AccessDomain,
-        positions: &[usize],
-    ) -> Vec<(&'w Pool, &'w Address)> {
-        let pools = positions.iter().map(|position| self.model.pool(domain.pools[*position].pool));
-        pools.flat_map(|pool| pool.addresses.iter().map(move |address| (pool, address))).collect()
+    fn domains(&self) -> impl Iterator<Item = (DomainId, &AccessDomain)> {
+        let enabled = |(index, domain)| (DomainId(index), domain);
+        self.model.domains.iter().enumerate().map(enabled).filter(|(_, domain)| domain.enabled)
+    }
+
+    /// The targets of the addresses in these states of pools in these states.
+    fn targets(
+        &self,
+        domain: &AccessDomain,
+        conditions: &Conditions,
+        pools: fn(PoolState) -> bool,
+        addresses: fn(AddressState) -> bool,
+    ) -> Vec<&Target> {
+        let all = domain.pools.iter().map(|used| used.pool);
+        let chosen = all.filter(|pool| pools(conditions.pool(&self.model, *pool)));
+        let of_pool = |pool: PoolId| {
+            let all = self.model.pool(pool).addresses.iter().enumerate();
+            all.filter(move |(at, address)| addresses(conditions.address(pool, *at, address)))
+                .map(|(_, address)| &address.target)
+        };
+        chosen.flat_map(of_pool).collect()
     }
 
     /// The first and the last address of every range, and some in between.
@@ -142,20 +196,19 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
-    fn an_unavailable_address_is_never_chosen_while_the_route_has_an_available_one(world in world()) {
+    fn an_unavailable_member_is_never_chosen_while_an_available_one_exists(world in world()) {
         let conditions = world.conditions();
-        for domain in &world.model.domains {
+        for (id, domain) in world.domains() {
+            let good = world.targets(domain, &conditions, PoolState::is_available, AddressState::is_available);
             for class in &world.partition.classes {
-                let route = route(domain, class);
-                let positions: Vec<_> = route.stops.iter().map(|(position, _)| *position).collect();
-                let available = |(pool, address): &(&Pool, &Address)| pool.enabled && conditions.address(address).is_available();
-                let good: Vec<_> = world.addresses(domain, &positions).into_iter().filter(available).collect();
-                let choice = world.choose(domain, class, &conditions);
+                let choice = world.choose(id, class, &conditions);
+                let targets = choice.response.targets();
                 if good.is_empty() {
-                    prop_assert!(!matches!(choice.reason, Reason::Pool(_)), "{choice:?}");
+                    prop_assert!(choice.reason.is_all_down(), "{choice:?}");
                 } else {
-                    prop_assert_eq!(choice.response.targets().len(), 1);
-                    prop_assert!(good.iter().any(|(_, address)| address.target == *choice.response.targets()[0]), "{:?}", choice);
+                    prop_assert!(targets.iter().all(|target| good.contains(target)), "{choice:?}");
+                    let is_empty = choice.reason == Reason::NoPoolForClient;
+                    prop_assert_eq!(targets.is_empty(), is_empty, "{:?}", choice);
                 }
             }
         }
@@ -164,18 +217,17 @@ proptest! {
     #[test]
     fn without_an_available_address_only_what_is_enabled_and_not_offline_is_answered(world in world()) {
         let conditions = world.conditions();
-        for domain in &world.model.domains {
-            let everywhere: Vec<_> = (0..domain.pools.len()).collect();
-            let addresses = world.addresses(domain, &everywhere);
-            let is_up = addresses.iter().any(|(pool, address)| pool.enabled && conditions.address(address).is_available());
-            let resort = |(pool, address): &&(&Pool, &Address)| pool.enabled && address.enabled && address.mode != AddressMode::Offline;
-            let resorts: Vec<_> = addresses.iter().filter(resort).map(|(_, address)| &address.target).collect();
+        for (id, domain) in world.domains() {
+            let resorts = world.targets(domain, &conditions, |state| state != PoolState::Disabled, AddressState::is_last_resort);
+            // The configured fallback pool need not be one of the access domain's own.
+            let fallback = domain.all_down == AllDownAction::Pool(PoolId(0));
             for class in &world.partition.classes {
-                let choice = world.choose(domain, class, &conditions);
-                prop_assert!(choice.response.targets().iter().all(|target| resorts.contains(target)), "{choice:?}");
-                prop_assert_eq!(matches!(choice.reason, Reason::AllDown(_) | Reason::AllDownEmpty), !is_up);
-                prop_assert_eq!(choice.reason == Reason::AllDownEmpty, !is_up && resorts.is_empty());
-                prop_assert_eq!(choice.response.targets().is_empty(), matches!(choice.reason, Reason::AllDownEmpty | Reason::NoPoolForClient));
+                let choice = world.choose(id, class, &conditions);
+                let targets = choice.response.targets();
+                prop_assert!(fallback || targets.iter().all(|target| resorts.contains(target)), "{choice:?}");
+                if choice.reason == Reason::AllDown(LastResort::Nothing) && domain.all_down != AllDownAction::AsIfUp {
+                    prop_assert!(resorts.is_empty(), "{choice:?}");
+                }
             }
         }
     }
@@ -191,14 +243,15 @@ proptest! {
     fn verdict_by_verdict_gives_what_a_new_decider_gives(world in world()) {
         let mut decider = world.decider(world.conditions());
         let before = blocks(decider.table());
-        let mut conditions = world.conditions();
+        let mut conditions = decider.conditions().clone();
         let mut told: BTreeMap<u32, Vec<(Choice, Choice)>> = BTreeMap::new();
         for (index, verdict) in &world.history {
             if conditions.verdicts.is_empty() { break }
             let check = index.index(conditions.verdicts.len());
             let was = blocks(decider.table());
-            let switches = decider.set_verdict(CheckId(check), *verdict);
+            let switches = decider.set_verdict(CheckId(check), *verdict).switches;
             conditions.verdicts[check] = *verdict;
+            conditions.memory = decider.conditions().memory.clone();
 
             let anew = world.decider(conditions.clone());
             prop_assert_eq!(decider.conditions(), &conditions);
@@ -217,22 +270,22 @@ proptest! {
         for (slot, steps) in told {
             let slot = usize::try_from(slot).unwrap();
             prop_assert!(steps.windows(2).all(|pair| pair[0].1 == pair[1].0), "{:?}", steps);
-            prop_assert_eq!(&Block::new(&steps[0].0.response.targets(), 30), &before[slot]);
-            prop_assert_eq!(&Block::new(&steps[steps.len() - 1].1.response.targets(), 30), &blocks(decider.table())[slot]);
+            prop_assert_eq!(&compiled(&steps[0].0.response), &before[slot]);
+            prop_assert_eq!(&compiled(&steps[steps.len() - 1].1.response), &blocks(decider.table())[slot]);
         }
     }
 
     #[test]
     fn the_table_answers_each_client_what_is_chosen_for_its_class(world in world(), sample in any::<u128>()) {
-        let conditions = world.conditions();
-        let decider = world.decider(conditions.clone());
+        let decider = world.decider(world.conditions());
+        let conditions = decider.conditions();
         for client in world.clients(sample) {
             let class = &world.partition.classes[usize::try_from(world.partition.class_of(client).0).unwrap()];
-            for domain in &world.model.domains {
+            for (index, domain) in world.model.domains.iter().enumerate() {
                 let found = decider.table().find(&domain.name, 1, client);
                 prop_assert_eq!(found.is_some(), domain.enabled, "every class finds a slot");
                 let Some(steered) = found else { continue };
-                let expect = Block::new(&world.choose(domain, class, &conditions).response.targets(), domain.ttl);
+                let expect = compiled(&world.choose(DomainId(index), class, conditions).response);
                 prop_assert_eq!(&*steered.block, &expect, "{} for {}", domain.name, client);
                 for other in ends(client, steered.scope) {
                     let same = decider.table().find(&domain.name, 1, other).unwrap();
@@ -248,21 +301,25 @@ proptest! {
         let (databases, zones) = (Databases::default(), ZoneSet::default());
         let explainer = Explainer { decider: &decider, partition: &world.partition, databases: &databases, zones: &zones };
         for client in world.clients(sample) {
-            for domain in &world.model.domains {
+            let class = &world.partition.classes[usize::try_from(world.partition.class_of(client).0).unwrap()];
+            for (index, domain) in world.model.domains.iter().enumerate() {
                 let explanation = explainer.explain(&domain.name, 1, Client::Sender(client));
                 let Some(steered) = decider.table().find(&domain.name, 1, client) else {
                     prop_assert_eq!(explanation.outcome, Outcome::Refused);
                     continue;
                 };
                 let Outcome::Steered(steering) = &explanation.outcome else { panic!("{explanation:?}") };
-                let answered: Vec<_> = addresses_of(&steered.block, 0).iter().map(ToString::to_string).collect();
+                let choice = world.choose(DomainId(index), class, decider.conditions());
+                let answered: Vec<_> = choice.response.targets().iter().map(ToString::to_string).collect();
                 prop_assert_eq!(&steering.answer, &answered);
                 prop_assert_eq!((steering.scope, steering.ttl), (steered.scope, 30));
                 let pools: Vec<_> = steering.pools.iter().chain(&steering.other_pools).collect();
                 prop_assert_eq!(pools.len(), domain.pools.len(), "each pool once");
                 let taken: Vec<_> = pools.iter().filter(|pool| pool.taken).flat_map(|pool| &pool.addresses).collect();
                 let taken: Vec<_> = taken.iter().filter(|step| step.taken).map(|step| step.address.clone()).collect();
-                prop_assert_eq!(&taken, &answered, "what is marked as taken is the answer");
+                // The fallback pool need not be one of the access domain's own.
+                let is_own = !matches!(choice.reason, Reason::AllDown(LastResort::Pool(_)));
+                prop_assert!(!is_own || taken == answered, "taken {:?}, answered {:?}", taken, answered);
                 let left = pools.iter().filter(|pool| !pool.taken).flat_map(|pool| &pool.addresses);
                 prop_assert!(left.into_iter().all(|step| !step.taken), "nothing of a pool that was left");
             }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::decision::choose::{Reason, choose};
+use crate::decision::choose::{Choosing, LastResort, Reason, choose};
 use crate::decision::route::route;
 
 /// Pools, the sources of the client, what is down: what is answered, and why. The answer table must say the same.
@@ -13,7 +13,14 @@ fn check(pools: &[&str], client: &str, down: &[u8], expect: &[u8], reason: Reaso
     add_domain(&mut model, "www.example.com", pools);
     let conditions = failing(&model, down);
     let domain = &model.domains[0];
-    let choice = choose(&model, domain, &route(domain, &class(client)), &conditions);
+    let route = route(&model, domain, &class(client));
+    let choice = choose(Choosing {
+        model: &model,
+        conditions: &conditions,
+        domain: DomainId(0),
+        route: &route,
+        last_good: None,
+    });
     let expect: Vec<Target> = expect.iter().copied().map(target).collect();
     assert_eq!(
         (choice.response.targets(), choice.reason),
@@ -28,7 +35,19 @@ fn check(pools: &[&str], client: &str, down: &[u8], expect: &[u8], reason: Reaso
     assert_eq!(answered, expect, "in the answer table");
 }
 
-use Reason::{AllDown, AllDownEmpty, NoPoolForClient, Pool as FromPool};
+use Reason::NoPoolForClient;
+
+#[expect(non_snake_case, reason = "reads like the reason it stands for")]
+fn FromPool(position: usize) -> Reason {
+    Reason::Pools(vec![position])
+}
+
+#[expect(non_snake_case, reason = "reads like the reason it stands for")]
+fn AllDown(position: usize) -> Reason {
+    Reason::AllDown(LastResort::DefaultPool(position))
+}
+
+const ALL_DOWN_EMPTY: Reason = Reason::AllDown(LastResort::Nothing);
 
 #[test]
 fn ordinal_answers_the_available_address_with_the_smallest_ordinal() {
@@ -161,8 +180,8 @@ fn all_down_leaves_out_disabled_pools() {
 
 #[test]
 fn all_down_is_no_data_when_nothing_may_be_answered() {
-    check(&["1 disabled, 2 offline"], "", &[], &[], AllDownEmpty);
-    check(&["", "disabled: 1"], "", &[], &[], AllDownEmpty);
+    check(&["1 disabled, 2 offline"], "", &[], &[], ALL_DOWN_EMPTY);
+    check(&["", "disabled: 1"], "", &[], &[], ALL_DOWN_EMPTY);
 }
 
 #[test]

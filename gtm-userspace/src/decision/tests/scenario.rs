@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::config;
-use crate::decision::choose::Reason;
-use crate::decision::decider::{AllDown, Switch, all_down_changes};
+use crate::decision::changes::{AllDown, Changes, Switch};
+use crate::decision::choose::{LastResort, Reason};
 use crate::zone::lookup::Found;
 
 const NAME: &str = "www.cloud-example.com";
@@ -70,7 +70,7 @@ impl Demo {
     }
 
     #[track_caller]
-    fn set(&mut self, target: &str, verdict: Verdict) -> Vec<Switch> {
+    fn set(&mut self, target: &str, verdict: Verdict) -> Changes {
         let target = Target::Ip(target.parse().unwrap());
         let check = self.model.checks.iter().position(|check| check.target == target).unwrap();
         self.decider.set_verdict(CheckId(check), verdict)
@@ -88,8 +88,8 @@ impl Demo {
             |targets: &[&Target]| targets.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
         let told = |switch: &Switch| {
             let stops = switch.route.stops.iter();
-            let sources = stops
-                .filter_map(|(_, source)| source.map(|source| self.model.sources[source.0].name.as_str()));
+            let sources =
+                stops.filter_map(|stop| stop.source.map(|source| self.model.sources[source.0].name.as_str()));
             let sources: Vec<_> = sources.collect();
             format!(
                 "{}: {} -> {}",
@@ -187,7 +187,7 @@ fn row_12_a_client_in_no_country_is_the_default() {
 fn a_failover_switches_only_the_slots_whose_answer_changes() {
     let mut demo = Demo::new(|_| {});
     let mut step = |target, verdict, expect: &[&str]| {
-        let switches = demo.set(target, verdict);
+        let switches = demo.set(target, verdict).switches;
         assert_eq!(demo.told(&switches), expect, "{target} {verdict:?}");
         let slots = blocks(demo.decider.table());
         for switch in switches {
@@ -237,22 +237,24 @@ fn a_failover_switches_only_the_slots_whose_answer_changes() {
 fn a_switch_tells_slot_domain_and_reasons() {
     let mut demo = Demo::new(|_| {});
     demo.set(HONG_KONG, Verdict::Failed);
-    let switches = demo.set(SINGAPORE, Verdict::Failed);
-    let told: Vec<_> =
-        switches.iter().map(|switch| (switch.domain, switch.from.reason, switch.to.reason)).collect();
-    let own_pool_to_default = |own| (DomainId(0), Reason::Pool(own), Reason::Pool(0));
+    let switches = demo.set(SINGAPORE, Verdict::Failed).switches;
+    let told: Vec<_> = switches
+        .iter()
+        .map(|switch| (switch.domain, switch.from.reason.clone(), switch.to.reason.clone()))
+        .collect();
+    let own_pool_to_default = |own| (DomainId(0), Reason::Pools(vec![own]), Reason::Pools(vec![0]));
     assert_eq!(told.len(), 2);
     assert!(told.contains(&own_pool_to_default(1)) && told.contains(&own_pool_to_default(2)), "{told:?}");
-    let switches = demo.set(DATA_CENTRE, Verdict::Failed);
+    let switches = demo.set(DATA_CENTRE, Verdict::Failed).switches;
     assert_eq!(switches.len(), 4);
-    assert!(switches.iter().all(|switch| switch.to.reason == Reason::AllDown(0)));
+    assert!(switches.iter().all(|switch| switch.to.reason == Reason::AllDown(LastResort::DefaultPool(0))));
 }
 
 #[test]
 fn the_all_down_action_is_entered_and_left_once() {
     let mut demo = Demo::new(|_| {});
     let mut changes = |target, verdict| {
-        let changes = all_down_changes(&demo.set(target, verdict));
+        let changes = demo.set(target, verdict).all_down();
         changes.into_iter().map(|(domain, change)| (domain.0, change)).collect::<Vec<_>>()
     };
     assert_eq!(changes(HONG_KONG, Verdict::Failed), []);
@@ -266,6 +268,6 @@ fn the_all_down_action_is_entered_and_left_once() {
 fn a_check_that_does_not_exist_changes_nothing() {
     let mut demo = Demo::new(|_| {});
     let before = demo.decider.conditions().clone();
-    assert_eq!(demo.decider.set_verdict(CheckId(1000), Verdict::Failed), []);
+    assert_eq!(demo.decider.set_verdict(CheckId(1000), Verdict::Failed), Changes::default());
     assert_eq!(*demo.decider.conditions(), before);
 }

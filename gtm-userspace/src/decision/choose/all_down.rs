@@ -1,0 +1,87 @@
+//! The all-down actions: what is answered when every pool of an access domain is down.
+
+use super::{Choosing, LastResort, answer, from_pool};
+use crate::config::model::{AccessDomain, AllDownAction, DEFAULT_SOURCE, PoolId, PoolUse, Target};
+use crate::decision::conditions::Lens;
+use crate::decision::selection::{Response, Selection};
+
+impl Choosing<'_> {
+    /// | action         | answer                                                                                   |
+    /// |----------------|------------------------------------------------------------------------------------------|
+    /// | `default-pool` | every address of the non-empty `default` pool with the smallest ordinal, round robin; without one, of the non-empty pool with the smallest ordinal |
+    /// | `as-if-up`     | what the policy would take if everything were up; NODATA where that is nothing           |
+    /// | `pool NAME`    | what that pool answers if its addresses are taken to be up; as `default-pool` when it has none |
+    /// | `last-good`    | the last answer before everything went down; as `default-pool` when there is none, or it holds what no pool of the access domain has any more |
+    /// | `fixed [..]`   | these                                                                                    |
+    /// | `nodata` ..    | that response                                                                            |
+    pub(super) fn all_down(&self, domain: &AccessDomain) -> (Response, LastResort) {
+        let chosen = match &domain.all_down {
+            AllDownAction::DefaultPool => None,
+            AllDownAction::AsIfUp => {
+                let chosen = self.by_policy(domain, Lens::AsIfUp);
+                Some(chosen.map_or((Response::NoData, LastResort::Nothing), |(selection, pools)| {
+                    (answer(domain, selection), LastResort::AsIfUp(pools))
+                }))
+            }
+            AllDownAction::Pool(id) => {
+                self.fallback_pool(*id).map(|selection| (answer(domain, selection), LastResort::Pool(*id)))
+            }
+            AllDownAction::LastGood => self
+                .last_good
+                .filter(|response| self.has_all(domain, response))
+                .map(|response| (response.clone(), LastResort::LastGood)),
+            AllDownAction::Fixed(targets) => {
+                Some((answer(domain, all(targets.iter().cloned())), LastResort::Fixed))
+            }
+            AllDownAction::NoData => Some((Response::NoData, LastResort::Code)),
+            AllDownAction::ServFail => Some((Response::ServFail, LastResort::Code)),
+            AllDownAction::Refused => Some((Response::Refused, LastResort::Code)),
+        };
+        chosen.unwrap_or_else(|| self.default_pool(domain))
+    }
+
+    /// A pool is empty when none of its addresses may be answered, or when it is disabled or forced down: that is apart
+    /// from health, and holds when all health is lost.
+    fn default_pool(&self, domain: &AccessDomain) -> (Response, LastResort) {
+        let may_answer = |used: &PoolUse| self.may_answer(used.pool);
+        let is_default = |used: &PoolUse| used.sources.contains(&DEFAULT_SOURCE);
+        let filled = || domain.pools.iter().enumerate().filter(|(_, used)| may_answer(used));
+        let by_default = filled().find(|(_, used)| is_default(used));
+        match by_default.or_else(|| filled().next()) {
+            Some((position, used)) => {
+                let pool = self.model.pool(used.pool);
+                let positions = self.conditions.addresses(self.model, used.pool, Lens::AsIfUp);
+                let addresses = positions.into_iter().filter_map(|position| pool.addresses.get(position));
+                let selection = all(addresses.map(|address| address.target.clone()));
+                (answer(domain, selection), LastResort::DefaultPool(position))
+            }
+            None => (Response::NoData, LastResort::Nothing),
+        }
+    }
+
+    fn fallback_pool(&self, id: PoolId) -> Option<Selection> {
+        if !self.may_answer(id) {
+            return None;
+        }
+        from_pool(self.model, id, self.route, self.conditions, Lens::AsIfUp).map(|(selection, _)| selection)
+    }
+
+    fn may_answer(&self, id: PoolId) -> bool {
+        self.conditions.pool_answers(self.model, id, Lens::AsIfUp)
+    }
+
+    /// Whether all that a response can hold is still in some pool of the access domain.
+    fn has_all(&self, domain: &AccessDomain, response: &Response) -> bool {
+        let has = |target: &Target| {
+            let pools = domain.pools.iter().map(|used| self.model.pool(used.pool));
+            pools.flat_map(|pool| &pool.addresses).any(|address| address.target == *target)
+        };
+        let targets = response.targets();
+        !targets.is_empty() && targets.into_iter().all(has)
+    }
+}
+
+/// These, rotating; there is at least one.
+fn all(targets: impl Iterator<Item = Target>) -> Selection {
+    Selection::All(targets.map(Selection::Target).collect())
+}

@@ -1,0 +1,134 @@
+//! What the overrides say of each object of one model: found by name once, looked up by index from then on.
+
+use std::collections::HashMap;
+
+use super::overrides::{Action, Aspect, Object, Override};
+use crate::config::Model;
+use crate::config::model::{DomainId, PoolId};
+
+/// The overrides of a model by what they are about; an override of something that the model does not have says nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Forced {
+    /// In the order of their ids.
+    list: Vec<Override>,
+    addresses: HashMap<(PoolId, usize), Said>,
+    pools: HashMap<PoolId, Said>,
+    domains: HashMap<DomainId, Said>,
+}
+
+/// What the overrides say of one object.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Said {
+    /// Up or down, whatever its health.
+    pub health: Option<Health>,
+    /// Enabled or disabled, whatever its configuration.
+    pub enabled: Option<bool>,
+    /// Whether its weight is 0.
+    pub drained: bool,
+    /// Position of the pool that an access domain is pinned to.
+    pub pinned: Option<usize>,
+}
+
+/// A health that was said, not found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// Available.
+    Up,
+    /// Not available.
+    Down,
+}
+
+impl Forced {
+    /// Resolves overrides. What is said of an address in one pool outranks what is said of it in all; otherwise of two about the
+    /// same object and aspect the one with the larger id holds.
+    pub fn new(model: &Model, mut overrides: Vec<Override>) -> Self {
+        overrides.sort_by_key(|said| (is_about_one_pool(&said.object), said.id));
+        let mut forced = Self::default();
+        for said in &overrides {
+            forced.add(model, said);
+        }
+        overrides.sort_by_key(|said| said.id);
+        Self { list: overrides, ..forced }
+    }
+
+    /// Every override, in the order of the ids, also those of objects that the model does not have.
+    pub fn list(&self) -> &[Override] {
+        &self.list
+    }
+
+    /// What is said of an address of a pool, by its position there.
+    pub fn address(&self, pool: PoolId, position: usize) -> Said {
+        self.addresses.get(&(pool, position)).copied().unwrap_or_default()
+    }
+
+    /// What is said of a pool.
+    pub fn pool(&self, pool: PoolId) -> Said {
+        self.pools.get(&pool).copied().unwrap_or_default()
+    }
+
+    /// What is said of an access domain.
+    pub fn domain(&self, domain: DomainId) -> Said {
+        self.domains.get(&domain).copied().unwrap_or_default()
+    }
+
+    fn add(&mut self, model: &Model, said: &Override) {
+        match &said.object {
+            Object::Address { pool, target } => {
+                let named = |name: &str| pool.as_ref().is_none_or(|pool| pool == name);
+                for (index, pool) in model.pools.iter().enumerate().filter(|(_, pool)| named(&pool.name)) {
+                    for (position, address) in pool.addresses.iter().enumerate() {
+                        if address.target.to_string() == *target {
+                            self.addresses.entry((PoolId(index), position)).or_default().take(&said.action);
+                        }
+                    }
+                }
+            }
+            Object::Pool { name } => {
+                if let Some(index) = model.pools.iter().position(|pool| pool.name == *name) {
+                    self.pools.entry(PoolId(index)).or_default().take(&said.action);
+                }
+            }
+            Object::Domain { name, steered } => {
+                let same = |domain: &crate::config::model::AccessDomain| {
+                    domain.steered.to_string() == *steered && domain.name.to_string() == *name
+                };
+                if let Some(index) = model.domains.iter().position(same) {
+                    let entry = self.domains.entry(DomainId(index)).or_default();
+                    if let (Action::Pin { pool }, Some(domain)) = (&said.action, model.domains.get(index)) {
+                        entry.pinned =
+                            domain.pools.iter().position(|used| model.pool(used.pool).name == *pool);
+                    }
+                    entry.take(&said.action);
+                }
+            }
+        }
+    }
+}
+
+impl Said {
+    fn take(&mut self, action: &Action) {
+        match action {
+            Action::Up => self.health = Some(Health::Up),
+            Action::Down => self.health = Some(Health::Down),
+            Action::Enable => self.enabled = Some(true),
+            Action::Disable => self.enabled = Some(false),
+            Action::Drain => self.drained = true,
+            // The position was found where the access domain is known.
+            Action::Pin { .. } => {}
+        }
+    }
+}
+
+fn is_about_one_pool(object: &Object) -> bool {
+    matches!(object, Object::Address { pool: Some(_), .. })
+}
+
+/// The overrides that a new one about the same object and aspect takes the place of.
+pub fn replaced_by<'o>(
+    overrides: &'o [Override],
+    object: &Object,
+    aspect: Aspect,
+) -> impl Iterator<Item = &'o Override> {
+    let object = object.clone();
+    overrides.iter().filter(move |said| said.object == object && said.action.aspect() == aspect)
+}
