@@ -80,7 +80,7 @@ impl Service {
         let of_address = |(_, check): &(usize, &Check)| check.target == Target::Ip(address);
         let checks = model.checks.iter().enumerate().filter(of_address);
         checks
-            .flat_map(|(id, _)| self.decider.set_verdict(CheckId(id), verdict))
+            .flat_map(|(id, _)| self.decider.set_verdict(CheckId(id), verdict).switches)
             .map(|switch| switch.slot)
             .collect()
     }
