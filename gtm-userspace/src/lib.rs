@@ -15,4 +15,5 @@ pub mod name;
 pub mod server;
 #[cfg(test)]
 mod skip;
+pub mod store;
 pub mod zone;

@@ -231,7 +231,8 @@ pub enum Tls {
 }
 
 /// The outcome of a check so far, or what it counts as before there is one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// `failures` consecutive bad probes.
     Failed,

@@ -1,6 +1,7 @@
 //! The daemon: wires configuration, health, decision, dataplane and server together, and lives until it is told to end.
 
 mod events;
+mod kept;
 mod reload;
 mod service;
 
@@ -15,6 +16,7 @@ use crate::dataplane::DataplaneError;
 use crate::health::Prober;
 use crate::inputs::Inputs;
 use crate::server::BindError;
+use crate::store::StoreError;
 use service::Running;
 
 /// Why the daemon could not start.
@@ -29,6 +31,12 @@ pub enum StartError {
     /// The program cannot be loaded or attached.
     #[error(transparent)]
     Dataplane(#[from] DataplaneError),
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A thread cannot be started.
+    #[error("no thread to write the store: {0}")]
+    Thread(#[source] std::io::Error),
     /// The TLS of the https checks cannot be set up.
     #[error("the https checks cannot be set up: {0}")]
     Tls(String),

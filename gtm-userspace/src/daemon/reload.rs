@@ -12,7 +12,7 @@ use crate::config::Model;
 use crate::config::model::{Check, Verdict};
 use crate::decision::{Conditions, Decider};
 use crate::health::CheckState;
-use crate::health::scheduler::identity;
+use crate::health::scheduler::{Known, first_state, identity};
 use crate::inputs::Inputs;
 use crate::server::Tables;
 
@@ -39,6 +39,9 @@ impl Running {
         if model.service != self.model.service {
             return Err("[service] cannot change while gtm runs; restart it".to_owned());
         }
+        if model.store.file != self.model.store.file {
+            return Err("[store] file cannot change while gtm runs; restart it".to_owned());
+        }
         for warning in &warnings {
             tracing::warn!("{warning}");
         }
@@ -47,7 +50,7 @@ impl Running {
             self.take(&change);
         }
         let conditions = Conditions {
-            verdicts: carry_over(&self.model, &self.health.states(), &model),
+            verdicts: carry_over(&self.model, &self.health.states(), &model, self.kept.health()),
             ..self.decider.conditions().clone()
         };
         let decider = Decider::new(Arc::clone(&model), &partition, conditions);
@@ -64,7 +67,8 @@ impl Running {
         self.decider = decider;
         let (sender, changes) = mpsc::channel(CHANGES);
         self.changes = changes;
-        self.health.replace(&self.model.checks, &self.model.templates, sender).await;
+        let known = self.kept.health();
+        self.health.replace(&self.model.checks, &self.model.templates, known, sender).await;
         // What the checks found while the tables were built.
         for (index, state) in self.health.states().into_iter().enumerate() {
             self.take(&events::change(index, state));
@@ -75,9 +79,9 @@ impl Running {
 }
 
 /// The verdict that each check of the new configuration begins with: that of the old check of the same target under
-/// the same rules, else the template's initial one.
-fn carry_over(old: &Model, states: &[CheckState], new: &Model) -> Vec<Verdict> {
-    let known: HashMap<_, _> = old
+/// the same rules, else the template's initial one, which may be the last that is known.
+fn carry_over(old: &Model, states: &[CheckState], new: &Model, known: &Known) -> Vec<Verdict> {
+    let running: HashMap<_, _> = old
         .checks
         .iter()
         .zip(states)
@@ -85,10 +89,8 @@ fn carry_over(old: &Model, states: &[CheckState], new: &Model) -> Vec<Verdict> {
         .collect();
     let verdict = |check: &Check| {
         let template = new.template(check.template);
-        known
-            .get(&identity(&check.target, template))
-            .copied()
-            .unwrap_or_else(|| template.initial.verdict(None))
+        let running = running.get(&identity(&check.target, template)).copied();
+        running.unwrap_or_else(|| first_state(&check.target, template, known, 0).verdict)
     };
     new.checks.iter().map(verdict).collect()
 }
@@ -100,6 +102,7 @@ mod tests {
     use super::*;
     use crate::config;
     use crate::config::model::{Initial, Target};
+    use crate::health::identity_text;
 
     fn demo() -> Model {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../etc/demo/gtm.toml");
@@ -112,10 +115,13 @@ mod tests {
         let (old, mut new) = (demo(), demo());
         edit(&mut new);
         let verdicts = [Verdict::Failed, Verdict::Passing].into_iter().cycle();
-        let states: Vec<_> =
-            verdicts.take(old.checks.len()).map(|verdict| CheckState { verdict, last_error: None }).collect();
+        let states: Vec<_> = verdicts
+            .take(old.checks.len())
+            .map(|verdict| CheckState { verdict, since: 1, last_error: None })
+            .collect();
         let letter = |verdict: Verdict| if verdict == Verdict::Passing { 'P' } else { 'F' };
-        let carried: String = carry_over(&old, &states, &new).into_iter().map(letter).collect();
+        let carried: String =
+            carry_over(&old, &states, &new, &Known::new()).into_iter().map(letter).collect();
         assert_eq!(carried, expect);
     }
 
@@ -126,6 +132,20 @@ mod tests {
         check(|new| drop(new.checks.remove(0)), "PFPFP");
         check(|new| new.checks.reverse(), "PFPFPF");
         check(|new| new.checks.push(new.checks[0].clone()), "FPFPFPF");
+    }
+
+    #[test]
+    fn another_check_begins_with_its_last_verdict_when_its_template_says_so() {
+        let (old, mut new) = (demo(), demo());
+        new.templates[0].initial = Initial::Last;
+        let states = vec![CheckState { verdict: Verdict::Passing, since: 1, last_error: None }; 6];
+        let last = CheckState { verdict: Verdict::Failed, since: 1, last_error: None };
+        let check = &new.checks[1];
+        let known = Known::from([(identity_text(&check.target, new.template(check.template)), last)]);
+        let carried = carry_over(&old, &states, &new, &known);
+        let mut expect = vec![Verdict::Passing; 6];
+        expect[1] = Verdict::Failed;
+        assert_eq!(carried, expect);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 
 use super::StartError;
 use super::events;
+use super::kept::Kept;
 use crate::config::Model;
 use crate::config::model::{Verdict, XdpMode};
 use crate::dataplane::{Dataplane, DataplaneError};
@@ -25,6 +26,7 @@ pub(super) struct Running {
     pub(super) dataplane: Option<Dataplane>,
     pub(super) server: Server,
     pub(super) health: Scheduler<Prober>,
+    pub(super) kept: Kept,
     pub(super) changes: mpsc::Receiver<VerdictChange>,
 }
 
@@ -35,8 +37,9 @@ impl Running {
         for warning in &warnings {
             tracing::warn!("{warning}");
         }
+        let kept = tokio::task::block_in_place(|| Kept::open(&model))?;
         let (sender, changes) = mpsc::channel(CHANGES);
-        let health = Scheduler::start(&model.checks, &model.templates, prober, sender);
+        let health = Scheduler::start(&model.checks, &model.templates, kept.health(), prober, sender);
         let verdicts = health.states().into_iter().map(|state| state.verdict).collect();
         let conditions = Conditions { verdicts, ..Conditions::default() };
         let decider = Decider::new(Arc::clone(&model), &partition, conditions);
@@ -44,7 +47,7 @@ impl Running {
             Server::bind(&model.service.listen, Tables::of(&model, decider.table()), Limits::default())?;
         let dataplane = tokio::task::block_in_place(|| attach(&model, &decider))?;
         events::serving(&model, &decider, dataplane.as_ref());
-        Ok(Self { model, decider, dataplane, server, health, changes })
+        Ok(Self { model, decider, dataplane, server, health, kept, changes })
     }
 
     /// The next change of a verdict; for ever when nothing is checked.
@@ -64,6 +67,11 @@ impl Running {
         }
         let cause = Cause { reason: self.told(change), error: change.error.clone() };
         changes.events(&self.model, &cause).iter().for_each(events::log);
+        if let (Some(check), Some(state)) =
+            (self.model.checks.get(change.check.0), self.health.state(change.check))
+        {
+            self.kept.keep_health(&self.model, check, state);
+        }
     }
 
     /// A change of a verdict in words.
@@ -99,6 +107,7 @@ impl Running {
         drop(self.dataplane);
         self.server.shutdown().await;
         self.health.stop().await;
+        tokio::task::block_in_place(|| drop(self.kept));
     }
 }
 

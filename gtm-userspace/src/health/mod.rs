@@ -9,15 +9,19 @@ pub mod scheduler;
 pub mod state;
 
 pub use check::Prober;
-pub use scheduler::Scheduler;
+pub use scheduler::{Scheduler, identity_text};
+
+use serde::{Deserialize, Serialize};
 
 use crate::config::model::{CheckId, Verdict};
 
 /// What is known of one check.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckState {
     /// The verdict that counts now: the configured initial one until probes have said otherwise.
     pub verdict: Verdict,
+    /// When it began to count, in milliseconds since 1970 (UTC).
+    pub since: u64,
     /// Why the last bad probe was bad; `None` if there was none since the check last passed.
     pub last_error: Option<String>,
 }

@@ -18,7 +18,7 @@ use super::check::ProbeError;
 use super::state::{Outcome, State};
 use super::{CheckState, VerdictChange};
 use crate::clock;
-use crate::config::model::{Check, CheckId, CheckKind, Initial, Target, Template, Verdict};
+use crate::config::model::{Check, CheckId, CheckKind, HttpCheck, Initial, Target, Template, Tls, Verdict};
 
 /// The first probes of new checks are spread over this long, or over their interval when that is shorter: until then
 /// the answers rest on configured initial states, so they come soon.
@@ -50,16 +50,18 @@ pub trait Probe: Send + Sync + 'static {
 
 impl<P: Probe> Scheduler<P> {
     /// Starts probing. Each change of a verdict is sent to `changes`; a receiver that lags delays no probe, it only
-    /// misses verdicts that were taken back before it came to them.
+    /// misses verdicts that were taken back before it came to them. Checks whose template says [`Initial::Last`] begin
+    /// with what is `known` of them.
     pub fn start(
         checks: &[Check],
         templates: &[Template],
+        known: &Known,
         prober: Arc<P>,
         changes: mpsc::Sender<VerdictChange>,
     ) -> Self {
         let states = States::default();
         let mut driver = Driver::new(Arc::clone(&prober), Arc::clone(&states));
-        driver.configure(checks, templates);
+        driver.configure(checks, templates, known);
         let (running, stop) = oneshot::channel();
         Self { prober, states, running: Some(running), driver: tokio::spawn(driver.run(changes, stop)) }
     }
@@ -69,8 +71,14 @@ impl<P: Probe> Scheduler<P> {
         lock(&self.states).clone()
     }
 
+    /// What is known of one check now.
+    pub fn state(&self, check: CheckId) -> Option<CheckState> {
+        lock(&self.states).get(check.0).cloned()
+    }
+
     /// Goes over to another configuration. A check with the same target and a template that says the same (whatever its
-    /// name) keeps its state, its run of outcomes, its schedule and its running probe; the others are new or end.
+    /// name) keeps its state, its run of outcomes, its schedule and its running probe; the others are new, and begin as
+    /// with [`Self::start`], or end.
     ///
     /// Changes of the new checks go to a channel of their own, because those still in the old one name old checks. Read
     /// [`Self::states`] afterwards: a change that comes later is sent, and one that both show is harmless.
@@ -78,6 +86,7 @@ impl<P: Probe> Scheduler<P> {
         &mut self,
         checks: &[Check],
         templates: &[Template],
+        known: &Known,
         changes: mpsc::Sender<VerdictChange>,
     ) {
         drop(self.running.take());
@@ -85,7 +94,7 @@ impl<P: Probe> Scheduler<P> {
         let mut driver = (&mut self.driver)
             .await
             .unwrap_or_else(|_| Driver::new(Arc::clone(&self.prober), Arc::clone(&self.states)));
-        driver.configure(checks, templates);
+        driver.configure(checks, templates, known);
         let (running, stop) = oneshot::channel();
         self.running = Some(running);
         self.driver = tokio::spawn(driver.run(changes, stop));
@@ -228,6 +237,7 @@ impl<P: Probe> Driver<P> {
                 (Ok(()), Verdict::Failed) => {}
             }
             if let Some(verdict) = change {
+                known.since = clock::wall();
                 log(timed, verdict, known.last_error.as_deref());
             }
         }
@@ -238,14 +248,14 @@ impl<P: Probe> Driver<P> {
 
     fn next_change(&mut self) -> Option<VerdictChange> {
         let check = self.unreported.pop_first()?;
-        let CheckState { verdict, last_error } = lock(&self.states).get(check)?.clone();
+        let CheckState { verdict, last_error, .. } = lock(&self.states).get(check)?.clone();
         let error = last_error.filter(|_| verdict == Verdict::Failed);
         Some(VerdictChange { check: CheckId(check), verdict, error })
     }
 
     /// Goes over to these checks; what is known of those that stay the same is carried over.
-    fn configure(&mut self, checks: &[Check], templates: &[Template]) {
-        let now = clock::now();
+    fn configure(&mut self, checks: &[Check], templates: &[Template], known: &Known) {
+        let (now, wall) = (clock::now(), clock::wall());
         let templates: Vec<Arc<Template>> = templates.iter().cloned().map(Arc::new).collect();
         let old_checks = std::mem::take(&mut self.checks);
         let old_states = std::mem::take(&mut *lock(&self.states));
@@ -262,7 +272,8 @@ impl<P: Probe> Driver<P> {
         for (new, check) in checks.iter().enumerate() {
             #[expect(clippy::indexing_slicing, reason = "the references of a model are indices that exist")]
             let template = &templates[check.template.0];
-            let mut timed = Timed::new(check.target.clone(), Arc::clone(template));
+            let first = first_state(&check.target, template, known, wall);
+            let mut timed = Timed::new(check.target.clone(), Arc::clone(template), first.verdict);
             let old = same.get_mut(&identity(&check.target, template)).and_then(Vec::pop);
             let old = old.and_then(|old| Some((old, old_checks.get(old)?, old_states.get(old)?)));
             if let Some((old, old_timed, old_state)) = old {
@@ -271,7 +282,7 @@ impl<P: Probe> Driver<P> {
                 self.due.extend(old_due.get(&old).map(|due| Reverse((*due, new))));
                 moved.insert(old, new);
             } else {
-                states.push(CheckState { verdict: timed.state.verdict(), last_error: None });
+                states.push(first);
                 fresh.push(new);
             }
             self.checks.push(timed);
@@ -305,11 +316,48 @@ pub(crate) fn identity<'a>(target: &'a Target, template: &'a Template) -> Identi
     (target, kind, [*interval, *timeout], [*failures, *successes], *initial)
 }
 
+/// What was last known of checks, by [`identity_text`].
+pub type Known = HashMap<String, CheckState>;
+
+/// The identity of a check as text, the same in every version: what is known of a check is kept under it.
+pub fn identity_text(target: &Target, template: &Template) -> String {
+    let Template { name: _, kind, interval, timeout, failures, successes, initial } = template;
+    let kind = match kind {
+        CheckKind::Ping => "ping".to_owned(),
+        CheckKind::Tcp { port } => format!("tcp {port}"),
+        CheckKind::Http(HttpCheck { tls, port, path, host, expect_status }) => {
+            let scheme = match tls {
+                Tls::Off => "http",
+                Tls::Verify => "https",
+                Tls::NoVerify => "https-unverified",
+            };
+            let host = host.as_ref().map_or_else(|| "none".to_owned(), |host| format!("{host:?}"));
+            format!("{scheme} {port} {path:?} host {host} expect {expect_status:?}")
+        }
+    };
+    let initial = match initial {
+        Initial::Up => "up",
+        Initial::Down => "down",
+        Initial::Last => "last",
+    };
+    let (interval, timeout) = (interval.as_millis(), timeout.as_millis());
+    format!(
+        "{target} {kind} interval {interval} timeout {timeout} failures {failures} successes {successes} initial {initial}"
+    )
+}
+
+/// What a check begins with that began at `since` (milliseconds since 1970).
+pub fn first_state(target: &Target, template: &Template, known: &Known, since: u64) -> CheckState {
+    let last = (template.initial == Initial::Last).then(|| known.get(&identity_text(target, template)));
+    let last = last.flatten().cloned();
+    let verdict = template.initial.verdict(last.as_ref().map(|last| last.verdict));
+    last.unwrap_or(CheckState { verdict, since, last_error: None })
+}
+
 impl Timed {
-    fn new(target: Target, template: Arc<Template>) -> Self {
+    fn new(target: Target, template: Arc<Template>, first: Verdict) -> Self {
         let seed = hash(&identity(&target, &template));
-        let state = State::new(template.initial.verdict(None));
-        Self { target, template, state, seed }
+        Self { target, template, state: State::new(first), seed }
     }
 
     /// How long after the start the first probe begins: always the same for the same check, so that a restart does not

@@ -115,6 +115,11 @@ fn change(check: usize, verdict: Verdict, error: Option<&str>) -> VerdictChange 
     VerdictChange { check: CheckId(check), verdict, error: error.map(str::to_owned) }
 }
 
+/// What is known of each check, but since when.
+fn known(scheduler: &Scheduler<Invented>) -> Vec<(Verdict, Option<String>)> {
+    scheduler.states().into_iter().map(|state| (state.verdict, state.last_error)).collect()
+}
+
 const CUT: &str = "connection closed before the HTTP response was complete";
 
 #[tokio::test(start_paused = true)]
@@ -123,27 +128,28 @@ async fn changes_of_verdict_are_sent_and_shown() {
     prober.set(1, Does::Refuse);
     let (sender, mut changes) = mpsc::channel(8);
     let begin = Instant::now();
-    let scheduler = Scheduler::start(&checks([0, 1]), &[template()], Arc::clone(&prober), sender);
-    let initial = CheckState { verdict: Verdict::Passing, last_error: None };
-    assert_eq!(scheduler.states(), [initial.clone(), initial.clone()]);
+    let scheduler =
+        Scheduler::start(&checks([0, 1]), &[template()], &Known::new(), Arc::clone(&prober), sender);
+    let initial = (Verdict::Passing, None);
+    assert_eq!(known(&scheduler), [initial.clone(), initial.clone()]);
 
     assert_eq!(changes.recv().await, Some(change(1, Verdict::Failed, Some(CUT))));
     assert!(begin.elapsed() < 22 * SECOND + SECOND, "{:?}", begin.elapsed());
     assert_eq!(prober.starts_of(1).len(), 3);
-    let failed = CheckState { verdict: Verdict::Failed, last_error: Some(CUT.to_owned()) };
-    assert_eq!(scheduler.states(), [initial.clone(), failed]);
+    let failed = (Verdict::Failed, Some(CUT.to_owned()));
+    assert_eq!(known(&scheduler), [initial.clone(), failed]);
 
     prober.set(1, Does::Answer);
     assert_eq!(changes.recv().await, Some(change(1, Verdict::Passing, None)));
     assert_eq!(prober.starts_of(1).len(), 5);
-    assert_eq!(scheduler.states(), [initial.clone(), initial]);
+    assert_eq!(known(&scheduler), [initial.clone(), initial]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn error_goes_when_a_passing_check_passes_again() {
     let prober = Invented::new(Does::Refuse);
     let (sender, _changes) = mpsc::channel(8);
-    let scheduler = Scheduler::start(&checks([0]), &[template()], Arc::clone(&prober), sender);
+    let scheduler = Scheduler::start(&checks([0]), &[template()], &Known::new(), Arc::clone(&prober), sender);
     let deadline = Instant::now() + 30 * SECOND;
     wait_until(deadline, || scheduler.states()[0].last_error.as_deref() == Some(CUT)).await;
     prober.set(0, Does::Answer);
@@ -167,7 +173,8 @@ async fn first_probes_are_spread_and_the_same_after_a_restart() {
         let prober = Invented::new(Does::Answer);
         let (sender, _changes) = mpsc::channel(8);
         let begin = Instant::now();
-        let scheduler = Scheduler::start(&checks(0..1000), &[template()], Arc::clone(&prober), sender);
+        let scheduler =
+            Scheduler::start(&checks(0..1000), &[template()], &Known::new(), Arc::clone(&prober), sender);
         wait_until(begin + 2 * SECOND, || prober.starts.lock().unwrap().len() == 1000).await;
         scheduler.stop().await;
         let mut starts = prober.starts.lock().unwrap().clone();
@@ -189,7 +196,8 @@ async fn many_first_probes_take_longer_but_at_most_the_interval() {
     let prober = Invented::new(Does::Answer);
     let (sender, _changes) = mpsc::channel(8);
     let begin = Instant::now();
-    let scheduler = Scheduler::start(&checks(0..10_000), &[template()], Arc::clone(&prober), sender);
+    let scheduler =
+        Scheduler::start(&checks(0..10_000), &[template()], &Known::new(), Arc::clone(&prober), sender);
     wait_until(begin + 11 * SECOND, || prober.starts.lock().unwrap().len() >= 10_000).await;
     let spread = begin.elapsed();
     assert!(spread > 4 * SECOND && spread < 6 * SECOND, "{spread:?}");
@@ -201,7 +209,8 @@ async fn intervals_vary_by_a_twentieth() {
     // From start to start: that each probe takes two seconds makes no difference.
     let prober = Invented::new(Does::Hang);
     let (sender, _changes) = mpsc::channel(8);
-    let _scheduler = Scheduler::start(&checks([7]), &[template()], Arc::clone(&prober), sender);
+    let _scheduler =
+        Scheduler::start(&checks([7]), &[template()], &Known::new(), Arc::clone(&prober), sender);
     wait_until(Instant::now() + 2000 * SECOND, || prober.starts_of(7).len() == 100).await;
     let starts = prober.starts_of(7);
     let intervals: Vec<_> = starts.windows(2).map(|pair| pair[1] - pair[0]).collect();
@@ -217,7 +226,8 @@ async fn thousand_hanging_checks_delay_no_other() {
     prober.set(1000, Does::Answer);
     let (sender, mut changes) = mpsc::channel(2000);
     let begin = Instant::now();
-    let _scheduler = Scheduler::start(&checks(0..1001), &[template()], Arc::clone(&prober), sender);
+    let _scheduler =
+        Scheduler::start(&checks(0..1001), &[template()], &Known::new(), Arc::clone(&prober), sender);
     wait_until(begin + 100 * SECOND, || prober.starts_of(1000).len() == 9).await;
     for (probe, start) in prober.starts_of(1000).windows(2).enumerate() {
         assert!(start[1] - start[0] <= Duration::from_millis(10_502), "probe {probe} was late");
@@ -236,7 +246,7 @@ async fn probes_of_one_check_never_overlap() {
     let prober = Invented::new(Does::Hang);
     let (sender, _changes) = mpsc::channel(8);
     let template = Template { timeout: 10 * SECOND, ..template() };
-    let _scheduler = Scheduler::start(&checks([0]), &[template], Arc::clone(&prober), sender);
+    let _scheduler = Scheduler::start(&checks([0]), &[template], &Known::new(), Arc::clone(&prober), sender);
     wait_until(Instant::now() + 2000 * SECOND, || prober.starts_of(0).len() == 50).await;
     assert_eq!(prober.most_running.load(Ordering::SeqCst), 1);
 }
@@ -245,7 +255,8 @@ async fn probes_of_one_check_never_overlap() {
 async fn capacity_bounds_the_probes_and_all_get_their_turn() {
     let prober = Invented::with_capacity(Does::Hang, 10);
     let (sender, mut changes) = mpsc::channel(200);
-    let _scheduler = Scheduler::start(&checks(0..100), &[template()], Arc::clone(&prober), sender);
+    let _scheduler =
+        Scheduler::start(&checks(0..100), &[template()], &Known::new(), Arc::clone(&prober), sender);
     let mut failed = BTreeSet::new();
     while failed.len() < 100 {
         failed.insert(changes.recv().await.unwrap().check);
@@ -258,7 +269,7 @@ async fn lagging_receiver_delays_no_probe_and_misses_only_what_was_taken_back() 
     let prober = Invented::new(Does::Refuse);
     let (sender, mut changes) = mpsc::channel(1);
     let template = Template { failures: 1, successes: 1, ..template() };
-    let scheduler = Scheduler::start(&checks(0..10), &[template], Arc::clone(&prober), sender);
+    let scheduler = Scheduler::start(&checks(0..10), &[template], &Known::new(), Arc::clone(&prober), sender);
     let deadline = Instant::now() + 30 * SECOND;
     let count = |verdict| scheduler.states().iter().filter(|state| state.verdict == verdict).count();
     wait_until(deadline, || count(Verdict::Failed) == 10).await;
@@ -275,7 +286,8 @@ async fn change_to_passing_has_no_error_however_late_it_is_received() {
     let prober = Invented::new(Does::Answer);
     let (sender, mut changes) = mpsc::channel(1);
     let template = Template { initial: Initial::Down, ..template() };
-    let scheduler = Scheduler::start(&checks([0, 1]), &[template], Arc::clone(&prober), sender);
+    let scheduler =
+        Scheduler::start(&checks([0, 1]), &[template], &Known::new(), Arc::clone(&prober), sender);
     let deadline = Instant::now() + 60 * SECOND;
     let all = |condition: fn(&CheckState) -> bool| scheduler.states().iter().all(condition);
     wait_until(deadline, || all(|state| state.verdict == Verdict::Passing)).await;
@@ -292,7 +304,7 @@ async fn closed_receiver_ends_no_probe() {
     let prober = Invented::new(Does::Refuse);
     let (sender, changes) = mpsc::channel(1);
     drop(changes);
-    let scheduler = Scheduler::start(&checks([0]), &[template()], Arc::clone(&prober), sender);
+    let scheduler = Scheduler::start(&checks([0]), &[template()], &Known::new(), Arc::clone(&prober), sender);
     let deadline = Instant::now() + 100 * SECOND;
     wait_until(deadline, || scheduler.states()[0].verdict == Verdict::Failed).await;
     prober.set(0, Does::Answer);
@@ -303,7 +315,8 @@ async fn closed_receiver_ends_no_probe() {
 async fn panicking_probe_is_a_bad_one() {
     let prober = Invented::new(Does::Panic);
     let (sender, mut changes) = mpsc::channel(1);
-    let _scheduler = Scheduler::start(&checks([0]), &[template()], Arc::clone(&prober), sender);
+    let _scheduler =
+        Scheduler::start(&checks([0]), &[template()], &Known::new(), Arc::clone(&prober), sender);
     let error = "the probe panicked; this is a fault in gtm";
     assert_eq!(changes.recv().await, Some(change(0, Verdict::Failed, Some(error))));
 }
@@ -313,7 +326,8 @@ async fn replace_carries_over_what_stays_the_same() {
     let prober = Invented::new(Does::Refuse);
     let (sender, mut changes) = mpsc::channel(8);
     let begin = Instant::now();
-    let mut scheduler = Scheduler::start(&checks([0, 1, 2]), &[template()], Arc::clone(&prober), sender);
+    let mut scheduler =
+        Scheduler::start(&checks([0, 1, 2]), &[template()], &Known::new(), Arc::clone(&prober), sender);
     wait_until(begin + 40 * SECOND, || prober.starts.lock().unwrap().len() == 6).await;
     assert_eq!(changes.try_recv(), Err(mpsc::error::TryRecvError::Empty));
 
@@ -324,10 +338,10 @@ async fn replace_carries_over_what_stays_the_same() {
     wanted.push(Check { target: address(2), template: TemplateId(1) });
     let (sender, mut changes) = mpsc::channel(8);
     let replaced = Instant::now();
-    scheduler.replace(&wanted, &[renamed, slower], sender).await;
-    let unknown = CheckState { verdict: Verdict::Passing, last_error: None };
-    let tried = CheckState { verdict: Verdict::Passing, last_error: Some(CUT.to_owned()) };
-    assert_eq!(scheduler.states(), [unknown.clone(), tried.clone(), tried, unknown]);
+    scheduler.replace(&wanted, &[renamed, slower], &Known::new(), sender).await;
+    let unknown = (Verdict::Passing, None);
+    let tried = (Verdict::Passing, Some(CUT.to_owned()));
+    assert_eq!(known(&scheduler), [unknown.clone(), tried.clone(), tried, unknown]);
 
     // The third bad probe fails the old ones; the new ones need all of theirs.
     let mut order = Vec::new();
@@ -347,10 +361,11 @@ async fn replace_keeps_running_probes_and_ends_those_of_no_check() {
     let prober = Invented::new(Does::Hang);
     let (sender, _changes) = mpsc::channel(8);
     let begin = Instant::now();
-    let mut scheduler = Scheduler::start(&checks([0, 1]), &[template()], Arc::clone(&prober), sender);
+    let mut scheduler =
+        Scheduler::start(&checks([0, 1]), &[template()], &Known::new(), Arc::clone(&prober), sender);
     wait_until(begin + 2 * SECOND, || prober.running.load(Ordering::SeqCst) == 2).await;
     let (sender, mut changes) = mpsc::channel(8);
-    scheduler.replace(&checks([1]), &[template()], sender).await;
+    scheduler.replace(&checks([1]), &[template()], &Known::new(), sender).await;
     wait_until(begin + 2 * SECOND, || prober.running.load(Ordering::SeqCst) == 1).await;
     assert_eq!(prober.starts_of(1).len(), 1);
     assert_eq!(changes.recv().await, Some(change(0, Verdict::Failed, Some("no answer within 2s"))));
@@ -363,7 +378,8 @@ async fn stop_ends_everything_and_so_does_drop() {
     for stop in [true, false] {
         let prober = Invented::new(Does::Hang);
         let (sender, mut changes) = mpsc::channel(8);
-        let scheduler = Scheduler::start(&checks(0..50), &[template()], Arc::clone(&prober), sender);
+        let scheduler =
+            Scheduler::start(&checks(0..50), &[template()], &Known::new(), Arc::clone(&prober), sender);
         let deadline = Instant::now() + 2 * SECOND;
         wait_until(deadline, || prober.running.load(Ordering::SeqCst) == 50).await;
         if stop {
@@ -407,7 +423,8 @@ async fn each_change_is_one_line_of_the_log() {
     let _logging = tracing::subscriber::set_default(subscriber);
     let prober = Invented::new(Does::Refuse);
     let (sender, mut changes) = mpsc::channel(1);
-    let _scheduler = Scheduler::start(&checks([1]), &[template()], Arc::clone(&prober), sender);
+    let _scheduler =
+        Scheduler::start(&checks([1]), &[template()], &Known::new(), Arc::clone(&prober), sender);
     changes.recv().await.unwrap();
     prober.set(1, Does::Answer);
     changes.recv().await.unwrap();
@@ -419,9 +436,112 @@ async fn each_change_is_one_line_of_the_log() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn check_begins_with_its_last_state_when_its_template_says_so() {
+    let last = |verdict, since| CheckState { verdict, since, last_error: Some("gone".to_owned()) };
+    for (initial, expect) in [
+        (Initial::Last, [(Verdict::Failed, 7), (Verdict::Passing, 8), (Verdict::Passing, 0)]),
+        (Initial::Up, [(Verdict::Passing, 0); 3]),
+        (Initial::Down, [(Verdict::Failed, 0); 3]),
+    ] {
+        let template = Template { initial, ..template() };
+        let begin = clock::wall();
+        let known = Known::from([
+            (identity_text(&address(0), &template), last(Verdict::Failed, 7)),
+            (identity_text(&address(1), &template), last(Verdict::Passing, 8)),
+        ]);
+        let expect = expect.map(|(verdict, since)| match since {
+            0 => CheckState { verdict, since: 0, last_error: None },
+            since => last(verdict, since),
+        });
+        let unknown_since_0 = |states: Vec<CheckState>| -> Vec<CheckState> {
+            let hide = |since| if (begin..=clock::wall()).contains(&since) { 0 } else { since };
+            states.into_iter().map(|state| CheckState { since: hide(state.since), ..state }).collect()
+        };
+        let prober = Invented::new(Does::Hang);
+        let (sender, _changes) = mpsc::channel(8);
+        let mut scheduler = Scheduler::start(&[], &[], &Known::new(), Arc::clone(&prober), sender);
+        let (sender, _changes) = mpsc::channel(8);
+        scheduler.replace(&checks(0..3), std::slice::from_ref(&template), &known, sender).await;
+        assert_eq!(unknown_since_0(scheduler.states()), expect, "{initial:?} replaced");
+
+        let (sender, _changes) = mpsc::channel(8);
+        let scheduler = Scheduler::start(&checks(0..3), &[template], &known, prober, sender);
+        assert_eq!(unknown_since_0(scheduler.states()), expect, "{initial:?} started");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn since_moves_with_the_verdict_and_is_carried_over() {
+    let prober = Invented::new(Does::Refuse);
+    let template = Template { initial: Initial::Last, ..template() };
+    let last = CheckState { verdict: Verdict::Passing, since: 7, last_error: None };
+    let known = Known::from([(identity_text(&address(0), &template), last)]);
+    let (sender, mut changes) = mpsc::channel(8);
+    let mut scheduler =
+        Scheduler::start(&checks([0]), std::slice::from_ref(&template), &known, Arc::clone(&prober), sender);
+    let begin = clock::wall();
+    // A first bad probe is no change.
+    wait_until(Instant::now() + 30 * SECOND, || scheduler.states()[0].last_error.is_some()).await;
+    assert_eq!(scheduler.states()[0].since, 7);
+    assert_eq!(changes.recv().await, Some(change(0, Verdict::Failed, Some(CUT))));
+    let failed = scheduler.state(CheckId(0)).unwrap();
+    assert!((begin..=clock::wall()).contains(&failed.since), "{failed:?}");
+    let (sender, _changes) = mpsc::channel(8);
+    scheduler.replace(&checks([1, 0]), &[template], &known, sender).await;
+    assert_eq!(scheduler.state(CheckId(1)), Some(failed));
+    assert_eq!(scheduler.state(CheckId(2)), None);
+}
+
+#[test]
+fn identity_text_is_the_same_in_every_version() {
+    #[track_caller]
+    fn one(kind: CheckKind, expect: &str) {
+        assert_eq!(identity_text(&address(1), &Template { kind, ..template() }), expect);
+    }
+    let http =
+        HttpCheck { tls: Tls::Off, port: 80, path: "/a \"b".to_owned(), host: None, expect_status: vec![] };
+    let rest = "interval 10000 timeout 2000 failures 3 successes 2 initial up";
+    one(CheckKind::Ping, &format!("10.0.0.1 ping {rest}"));
+    one(CheckKind::Tcp { port: 80 }, &format!("10.0.0.1 tcp 80 {rest}"));
+    one(CheckKind::Http(http.clone()), &format!("10.0.0.1 http 80 \"/a \\\"b\" host none expect [] {rest}"));
+    let host = Some("none".to_owned());
+    let expect_status = vec![200, 204];
+    one(
+        CheckKind::Http(HttpCheck { tls: Tls::Verify, host, expect_status, ..http.clone() }),
+        &format!("10.0.0.1 https 80 \"/a \\\"b\" host \"none\" expect [200, 204] {rest}"),
+    );
+    one(
+        CheckKind::Http(HttpCheck { tls: Tls::NoVerify, ..http }),
+        &format!("10.0.0.1 https-unverified 80 \"/a \\\"b\" host none expect [] {rest}"),
+    );
+}
+
+#[test]
+fn identity_text_tells_apart_what_the_identity_does() {
+    let base = template();
+    let others = [
+        Template { interval: 11 * SECOND, ..template() },
+        Template { timeout: 3 * SECOND, ..template() },
+        Template { failures: 4, ..template() },
+        Template { successes: 4, ..template() },
+        Template { initial: Initial::Last, ..template() },
+        Template { initial: Initial::Down, ..template() },
+        Template { kind: CheckKind::Tcp { port: 81 }, ..template() },
+    ];
+    let mut seen = BTreeSet::from([identity_text(&address(1), &base)]);
+    assert!(seen.insert(identity_text(&address(2), &base)));
+    for other in others {
+        assert_ne!(identity(&address(1), &other), identity(&address(1), &base));
+        assert!(seen.insert(identity_text(&address(1), &other)), "{other:?}");
+    }
+    let renamed = Template { name: "other".to_owned(), ..template() };
+    assert!(!seen.insert(identity_text(&address(1), &renamed)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_checks_are_no_work() {
     let (sender, mut changes) = mpsc::channel(8);
-    let scheduler = Scheduler::start(&[], &[], Invented::new(Does::Answer), sender);
+    let scheduler = Scheduler::start(&[], &[], &Known::new(), Invented::new(Does::Answer), sender);
     assert_eq!(scheduler.states(), []);
     scheduler.stop().await;
     assert_eq!(changes.recv().await, None);
