@@ -115,10 +115,13 @@ mod tests {
         let (old, mut new) = (demo(), demo());
         edit(&mut new);
         let verdicts = [Verdict::Failed, Verdict::Passing].into_iter().cycle();
-        let states: Vec<_> =
-            verdicts.take(old.checks.len()).map(|verdict| CheckState { verdict, since: 1, last_error: None }).collect();
+        let states: Vec<_> = verdicts
+            .take(old.checks.len())
+            .map(|verdict| CheckState { verdict, since: 1, last_error: None })
+            .collect();
         let letter = |verdict: Verdict| if verdict == Verdict::Passing { 'P' } else { 'F' };
-        let carried: String = carry_over(&old, &states, &new, &Known::new()).into_iter().map(letter).collect();
+        let carried: String =
+            carry_over(&old, &states, &new, &Known::new()).into_iter().map(letter).collect();
         assert_eq!(carried, expect);
     }
 
@@ -138,8 +141,7 @@ mod tests {
         let states = vec![CheckState { verdict: Verdict::Passing, since: 1, last_error: None }; 6];
         let last = CheckState { verdict: Verdict::Failed, since: 1, last_error: None };
         let check = &new.checks[1];
-        let known =
-            Known::from([(identity_text(&check.target, new.template(check.template)), last)]);
+        let known = Known::from([(identity_text(&check.target, new.template(check.template)), last)]);
         let carried = carry_over(&old, &states, &new, &known);
         let mut expect = vec![Verdict::Passing; 6];
         expect[1] = Verdict::Failed;

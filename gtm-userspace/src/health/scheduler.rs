@@ -18,9 +18,7 @@ use super::check::ProbeError;
 use super::state::{Outcome, State};
 use super::{CheckState, VerdictChange};
 use crate::clock;
-use crate::config::model::{
-    Check, CheckId, CheckKind, HttpCheck, Initial, Target, Template, Tls, Verdict,
-};
+use crate::config::model::{Check, CheckId, CheckKind, HttpCheck, Initial, Target, Template, Tls, Verdict};
 
 /// The first probes of new checks are spread over this long, or over their interval when that is shorter: until then
 /// the answers rest on configured initial states, so they come soon.

@@ -73,7 +73,10 @@ impl Image {
     pub(super) fn create(file: Arc<File>) -> io::Result<Self> {
         file.set_len(START)?;
         let frame = Frame { sequence: 0, acknowledged: 0, head: [0; HEAD] };
-        Ok(Self { file, state: Mutex::new(State { frame, durable: FRAME_B, is_unsynced: false, overlay: None }) })
+        Ok(Self {
+            file,
+            state: Mutex::new(State { frame, durable: FRAME_B, is_unsynced: false, overlay: None }),
+        })
     }
 
     /// Takes an image that exists; the file is only read. Sync it before the first write: the frame that is read may not
@@ -265,9 +268,9 @@ impl Frame {
 
 /// FNV-1a of 64 bits: every change of a single byte changes it.
 fn checksum(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |sum, byte| {
-        (sum ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
 /// How many of `len` bytes from `offset` on lie in the head.

@@ -53,12 +53,14 @@ pub(super) fn encode(value: &impl Serialize) -> Result<Vec<u8>, Fault> {
 
 /// A value as it was written.
 pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {
-    serde_json::from_slice(bytes)
-        .map_err(|error| Fault::Content(format!("an entry cannot be read: {error}")))
+    serde_json::from_slice(bytes).map_err(|error| Fault::Content(format!("an entry cannot be read: {error}")))
 }
 
 /// A number of [`META`].
-pub(super) fn number(meta: &impl ReadableTable<&'static str, &'static [u8]>, key: &str) -> Result<u64, Fault> {
+pub(super) fn number(
+    meta: &impl ReadableTable<&'static str, &'static [u8]>,
+    key: &str,
+) -> Result<u64, Fault> {
     match meta.get(key)? {
         Some(value) => decode(value.value()),
         None => Err(Fault::Content(format!("the number '{key}' is not there"))),

@@ -128,7 +128,8 @@ async fn changes_of_verdict_are_sent_and_shown() {
     prober.set(1, Does::Refuse);
     let (sender, mut changes) = mpsc::channel(8);
     let begin = Instant::now();
-    let scheduler = Scheduler::start(&checks([0, 1]), &[template()], &Known::new(), Arc::clone(&prober), sender);
+    let scheduler =
+        Scheduler::start(&checks([0, 1]), &[template()], &Known::new(), Arc::clone(&prober), sender);
     let initial = (Verdict::Passing, None);
     assert_eq!(known(&scheduler), [initial.clone(), initial.clone()]);
 
@@ -172,7 +173,8 @@ async fn first_probes_are_spread_and_the_same_after_a_restart() {
         let prober = Invented::new(Does::Answer);
         let (sender, _changes) = mpsc::channel(8);
         let begin = Instant::now();
-        let scheduler = Scheduler::start(&checks(0..1000), &[template()], &Known::new(), Arc::clone(&prober), sender);
+        let scheduler =
+            Scheduler::start(&checks(0..1000), &[template()], &Known::new(), Arc::clone(&prober), sender);
         wait_until(begin + 2 * SECOND, || prober.starts.lock().unwrap().len() == 1000).await;
         scheduler.stop().await;
         let mut starts = prober.starts.lock().unwrap().clone();
@@ -194,7 +196,8 @@ async fn many_first_probes_take_longer_but_at_most_the_interval() {
     let prober = Invented::new(Does::Answer);
     let (sender, _changes) = mpsc::channel(8);
     let begin = Instant::now();
-    let scheduler = Scheduler::start(&checks(0..10_000), &[template()], &Known::new(), Arc::clone(&prober), sender);
+    let scheduler =
+        Scheduler::start(&checks(0..10_000), &[template()], &Known::new(), Arc::clone(&prober), sender);
     wait_until(begin + 11 * SECOND, || prober.starts.lock().unwrap().len() >= 10_000).await;
     let spread = begin.elapsed();
     assert!(spread > 4 * SECOND && spread < 6 * SECOND, "{spread:?}");
@@ -206,7 +209,8 @@ async fn intervals_vary_by_a_twentieth() {
     // From start to start: that each probe takes two seconds makes no difference.
     let prober = Invented::new(Does::Hang);
     let (sender, _changes) = mpsc::channel(8);
-    let _scheduler = Scheduler::start(&checks([7]), &[template()], &Known::new(), Arc::clone(&prober), sender);
+    let _scheduler =
+        Scheduler::start(&checks([7]), &[template()], &Known::new(), Arc::clone(&prober), sender);
     wait_until(Instant::now() + 2000 * SECOND, || prober.starts_of(7).len() == 100).await;
     let starts = prober.starts_of(7);
     let intervals: Vec<_> = starts.windows(2).map(|pair| pair[1] - pair[0]).collect();
@@ -222,7 +226,8 @@ async fn thousand_hanging_checks_delay_no_other() {
     prober.set(1000, Does::Answer);
     let (sender, mut changes) = mpsc::channel(2000);
     let begin = Instant::now();
-    let _scheduler = Scheduler::start(&checks(0..1001), &[template()], &Known::new(), Arc::clone(&prober), sender);
+    let _scheduler =
+        Scheduler::start(&checks(0..1001), &[template()], &Known::new(), Arc::clone(&prober), sender);
     wait_until(begin + 100 * SECOND, || prober.starts_of(1000).len() == 9).await;
     for (probe, start) in prober.starts_of(1000).windows(2).enumerate() {
         assert!(start[1] - start[0] <= Duration::from_millis(10_502), "probe {probe} was late");
@@ -250,7 +255,8 @@ async fn probes_of_one_check_never_overlap() {
 async fn capacity_bounds_the_probes_and_all_get_their_turn() {
     let prober = Invented::with_capacity(Does::Hang, 10);
     let (sender, mut changes) = mpsc::channel(200);
-    let _scheduler = Scheduler::start(&checks(0..100), &[template()], &Known::new(), Arc::clone(&prober), sender);
+    let _scheduler =
+        Scheduler::start(&checks(0..100), &[template()], &Known::new(), Arc::clone(&prober), sender);
     let mut failed = BTreeSet::new();
     while failed.len() < 100 {
         failed.insert(changes.recv().await.unwrap().check);
@@ -280,7 +286,8 @@ async fn change_to_passing_has_no_error_however_late_it_is_received() {
     let prober = Invented::new(Does::Answer);
     let (sender, mut changes) = mpsc::channel(1);
     let template = Template { initial: Initial::Down, ..template() };
-    let scheduler = Scheduler::start(&checks([0, 1]), &[template], &Known::new(), Arc::clone(&prober), sender);
+    let scheduler =
+        Scheduler::start(&checks([0, 1]), &[template], &Known::new(), Arc::clone(&prober), sender);
     let deadline = Instant::now() + 60 * SECOND;
     let all = |condition: fn(&CheckState) -> bool| scheduler.states().iter().all(condition);
     wait_until(deadline, || all(|state| state.verdict == Verdict::Passing)).await;
@@ -308,7 +315,8 @@ async fn closed_receiver_ends_no_probe() {
 async fn panicking_probe_is_a_bad_one() {
     let prober = Invented::new(Does::Panic);
     let (sender, mut changes) = mpsc::channel(1);
-    let _scheduler = Scheduler::start(&checks([0]), &[template()], &Known::new(), Arc::clone(&prober), sender);
+    let _scheduler =
+        Scheduler::start(&checks([0]), &[template()], &Known::new(), Arc::clone(&prober), sender);
     let error = "the probe panicked; this is a fault in gtm";
     assert_eq!(changes.recv().await, Some(change(0, Verdict::Failed, Some(error))));
 }
@@ -318,7 +326,8 @@ async fn replace_carries_over_what_stays_the_same() {
     let prober = Invented::new(Does::Refuse);
     let (sender, mut changes) = mpsc::channel(8);
     let begin = Instant::now();
-    let mut scheduler = Scheduler::start(&checks([0, 1, 2]), &[template()], &Known::new(), Arc::clone(&prober), sender);
+    let mut scheduler =
+        Scheduler::start(&checks([0, 1, 2]), &[template()], &Known::new(), Arc::clone(&prober), sender);
     wait_until(begin + 40 * SECOND, || prober.starts.lock().unwrap().len() == 6).await;
     assert_eq!(changes.try_recv(), Err(mpsc::error::TryRecvError::Empty));
 
@@ -352,7 +361,8 @@ async fn replace_keeps_running_probes_and_ends_those_of_no_check() {
     let prober = Invented::new(Does::Hang);
     let (sender, _changes) = mpsc::channel(8);
     let begin = Instant::now();
-    let mut scheduler = Scheduler::start(&checks([0, 1]), &[template()], &Known::new(), Arc::clone(&prober), sender);
+    let mut scheduler =
+        Scheduler::start(&checks([0, 1]), &[template()], &Known::new(), Arc::clone(&prober), sender);
     wait_until(begin + 2 * SECOND, || prober.running.load(Ordering::SeqCst) == 2).await;
     let (sender, mut changes) = mpsc::channel(8);
     scheduler.replace(&checks([1]), &[template()], &Known::new(), sender).await;
@@ -368,7 +378,8 @@ async fn stop_ends_everything_and_so_does_drop() {
     for stop in [true, false] {
         let prober = Invented::new(Does::Hang);
         let (sender, mut changes) = mpsc::channel(8);
-        let scheduler = Scheduler::start(&checks(0..50), &[template()], &Known::new(), Arc::clone(&prober), sender);
+        let scheduler =
+            Scheduler::start(&checks(0..50), &[template()], &Known::new(), Arc::clone(&prober), sender);
         let deadline = Instant::now() + 2 * SECOND;
         wait_until(deadline, || prober.running.load(Ordering::SeqCst) == 50).await;
         if stop {
@@ -412,7 +423,8 @@ async fn each_change_is_one_line_of_the_log() {
     let _logging = tracing::subscriber::set_default(subscriber);
     let prober = Invented::new(Does::Refuse);
     let (sender, mut changes) = mpsc::channel(1);
-    let _scheduler = Scheduler::start(&checks([1]), &[template()], &Known::new(), Arc::clone(&prober), sender);
+    let _scheduler =
+        Scheduler::start(&checks([1]), &[template()], &Known::new(), Arc::clone(&prober), sender);
     changes.recv().await.unwrap();
     prober.set(1, Does::Answer);
     changes.recv().await.unwrap();
@@ -486,20 +498,12 @@ fn identity_text_is_the_same_in_every_version() {
     fn one(kind: CheckKind, expect: &str) {
         assert_eq!(identity_text(&address(1), &Template { kind, ..template() }), expect);
     }
-    let http = HttpCheck {
-        tls: Tls::Off,
-        port: 80,
-        path: "/a \"b".to_owned(),
-        host: None,
-        expect_status: vec![],
-    };
+    let http =
+        HttpCheck { tls: Tls::Off, port: 80, path: "/a \"b".to_owned(), host: None, expect_status: vec![] };
     let rest = "interval 10000 timeout 2000 failures 3 successes 2 initial up";
     one(CheckKind::Ping, &format!("10.0.0.1 ping {rest}"));
     one(CheckKind::Tcp { port: 80 }, &format!("10.0.0.1 tcp 80 {rest}"));
-    one(
-        CheckKind::Http(http.clone()),
-        &format!("10.0.0.1 http 80 \"/a \\\"b\" host none expect [] {rest}"),
-    );
+    one(CheckKind::Http(http.clone()), &format!("10.0.0.1 http 80 \"/a \\\"b\" host none expect [] {rest}"));
     let host = Some("none".to_owned());
     let expect_status = vec![200, 204];
     one(
