@@ -2,6 +2,7 @@
 
 use gtm_common::counters::Outcome;
 
+use crate::clock;
 use crate::config::Model;
 use crate::config::model::{CheckId, Verdict};
 use crate::dataplane::{Counters as KernelCounters, Dataplane};
@@ -29,6 +30,20 @@ pub(super) fn serving(model: &Model, decider: &Decider, dataplane: Option<&Datap
                 tracing::info!(interface, mode, "program attached");
             }
         }
+    }
+}
+
+/// An event that happens now.
+pub(super) fn event(kind: EventKind, object: impl Into<String>, reason: impl Into<String>) -> Event {
+    Event {
+        sequence: 0,
+        time: clock::wall(),
+        kind,
+        object: object.into(),
+        reason: reason.into(),
+        from: None,
+        to: None,
+        error: None,
     }
 }
 

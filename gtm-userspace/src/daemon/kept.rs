@@ -1,40 +1,50 @@
-//! What the daemon keeps in the store: opened at the start, written in the background, read when checks begin.
+//! What the daemon keeps in the store: opened at the start, written in the background where nobody waits for it.
 
-use std::collections::HashSet;
-use std::path::Path;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use super::StartError;
+use crate::clock;
 use crate::config::Model;
 use crate::config::model::Check;
+use crate::decision::memory::Memory;
+use crate::decision::overrides::Override;
+use crate::event::Event;
 use crate::health::scheduler::Known;
 use crate::health::{CheckState, identity_text};
-use crate::store::{Batch, Store, Writer};
+use crate::store::{Batch, Store, StoreError, Writer};
 
 /// The store and what is in it.
 pub(super) struct Kept {
-    /// None for a configuration without a file.
-    open: Option<Open>,
-    /// The last state of checks, also of those that are no more.
-    health: Known,
-}
-
-struct Open {
-    #[expect(dead_code, reason = "overrides, events and memory are kept through it")]
     store: Arc<Store>,
     writer: Writer,
+    /// The last state of checks, also of those that are no more.
+    health: Known,
+    /// Sequence of the newest event in the store.
+    newest: watch::Receiver<u64>,
+}
+
+/// What was kept of the decision.
+pub(super) struct Decided {
+    /// The overrides that are not over.
+    pub(super) overrides: Vec<Override>,
+    /// Where non-preemptive levels stood, and the last good answers.
+    pub(super) memory: Memory,
 }
 
 impl Kept {
     /// Opens the store of a configuration and drops what it knows of checks that are no more. Waits for the disk.
-    pub(super) fn open(model: &Model) -> Result<Self, StartError> {
-        let file = &model.store.file;
-        if file == Path::new("") {
-            return Ok(Self { open: None, health: Known::new() });
-        }
-        let store = Arc::new(Store::open(file)?);
+    pub(super) fn open(model: &Model) -> Result<(Self, Decided), StartError> {
+        let store = Arc::new(Store::open(&model.store.file)?);
         let mut health = store.health()?;
-        let writer = Writer::start(Arc::clone(&store)).map_err(StartError::Thread)?;
+        let decided =
+            Decided { overrides: store.overrides()?, memory: Memory::from_entries(store.memory()?) };
+        let last = store.newest_events(1)?.last().map_or(0, |event| event.sequence);
+        let (sender, newest) = watch::channel(last);
+        let writer = Writer::start(Arc::clone(&store), move |sequence| drop(sender.send_replace(sequence)));
+        let writer = writer.map_err(StartError::Thread)?;
 
         let current: HashSet<String> = model.checks.iter().map(|check| identity_of(model, check)).collect();
         let mut batch = Batch::default();
@@ -46,7 +56,7 @@ impl Kept {
             is_current
         });
         writer.put(batch);
-        Ok(Self { open: Some(Open { store, writer }), health })
+        Ok((Self { store, writer, health, newest }, decided))
     }
 
     /// The last states that are known.
@@ -54,15 +64,60 @@ impl Kept {
         &self.health
     }
 
+    /// The store, for what somebody waits for.
+    pub(super) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Tells the sequence of the newest event in the store.
+    pub(super) fn newest(&self) -> watch::Receiver<u64> {
+        self.newest.clone()
+    }
+
     /// Keeps the state of a check.
     pub(super) fn keep_health(&mut self, model: &Model, check: &Check, state: CheckState) {
         let identity = identity_of(model, check);
-        if let Some(open) = &self.open {
-            let mut batch = Batch::default();
-            batch.put_health(identity.clone(), state.clone());
-            open.writer.put(batch);
-        }
+        let mut batch = Batch::default();
+        batch.put_health(identity.clone(), state.clone());
+        self.writer.put(batch);
         self.health.insert(identity, state);
+    }
+
+    /// Keeps what happened and what is remembered now.
+    pub(super) fn keep(&self, events: &[Event], memory: &BTreeMap<String, Option<String>>) {
+        let mut batch = Batch::default();
+        events.iter().for_each(|event| batch.add_event(event.clone()));
+        for (key, value) in memory {
+            match value {
+                Some(value) => batch.remember(key.clone(), value.clone()),
+                None => batch.forget(key.clone()),
+            }
+        }
+        self.writer.put(batch);
+    }
+
+    /// Keeps the memory of a new decision, and nothing else of the old one's.
+    pub(super) fn keep_memory(&self, before: &Memory, now: &Memory) {
+        let (before, now) = (before.entries(), now.entries());
+        let gone = before.keys().filter(|key| !now.contains_key(*key)).map(|key| (key.clone(), None));
+        let changed = now.iter().filter(|(key, value)| before.get(*key) != Some(*value));
+        let changed = changed.map(|(key, value)| (key.clone(), Some(value.clone())));
+        self.keep(&[], &gone.chain(changed).collect());
+    }
+
+    /// Drops events that are older than they are kept, and responses that nobody repeats any more.
+    pub(super) fn prune(&self, model: &Model) {
+        let now = clock::wall();
+        let keep = u64::try_from(model.store.keep_events.as_millis()).unwrap_or(u64::MAX);
+        let mut batch = Batch::default();
+        batch.prune_events(now.saturating_sub(keep));
+        batch.prune_responses(now);
+        self.writer.put(batch);
+    }
+
+    /// Keeps a batch at once, with everything that was to be kept before it; the events are given with their sequence.
+    pub(super) fn commit(&self, batch: Batch) -> Result<Vec<Event>, StoreError> {
+        self.writer.commit(batch)
     }
 }
 

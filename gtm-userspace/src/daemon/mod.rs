@@ -2,14 +2,18 @@
 
 mod events;
 mod kept;
+mod overrides;
+mod rates;
 mod reload;
 mod service;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{MissedTickBehavior, interval};
 
 use crate::config::Problem;
 use crate::dataplane::DataplaneError;
@@ -18,6 +22,9 @@ use crate::inputs::Inputs;
 use crate::server::BindError;
 use crate::store::StoreError;
 use service::Running;
+
+/// How often overrides are looked through for those that are over, and rates are measured.
+const TICK: Duration = Duration::from_secs(1);
 
 /// Why the daemon could not start.
 #[derive(Debug, thiserror::Error)]
@@ -54,14 +61,17 @@ pub async fn run(config: &Path) -> Result<(), StartError> {
     raise_file_limit();
     let inputs = tokio::task::block_in_place(|| Inputs::load(config)).map_err(StartError::Inputs)?;
     let prober = Prober::new().map_err(|error| StartError::Tls(error.to_string()))?;
-    let mut running = Running::start(inputs, Arc::new(prober))?;
+    let mut running = Running::start(config, inputs, Arc::new(prober))?;
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             // Signals first: a flood of verdicts does not keep an operator out.
             biased;
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hangup.recv() => running.reload(config).await,
+            _ = hangup.recv() => drop(running.reload().await),
+            _ = ticks.tick() => running.tick(),
             change = running.next_change() => running.take(&change),
         }
     }

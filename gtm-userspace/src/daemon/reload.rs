@@ -1,46 +1,58 @@
 //! Loading the configuration anew: all of it takes effect, or none.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
 use super::events;
-use super::service::{CHANGES, Running};
-use crate::config::Model;
+use super::service::{CHANGES, Generation, Running};
+use crate::clock;
 use crate::config::model::{Check, Verdict};
+use crate::config::{Model, Problem};
+use crate::decision::comparison::compared;
 use crate::decision::{Conditions, Decider};
+use crate::event::{Event, EventKind};
 use crate::health::CheckState;
 use crate::health::scheduler::{Known, first_state, identity};
 use crate::inputs::Inputs;
 use crate::server::Tables;
 
 impl Running {
-    /// Loads the configuration, zones and geo data and goes over to them. Whatever cannot be used leaves everything as
-    /// it was and is logged, problem by problem.
-    pub(super) async fn reload(&mut self, config: &Path) {
-        match tokio::task::block_in_place(|| Inputs::load(config)) {
+    /// Loads the configuration, zones and geo data and goes over to them; the warnings are returned. Whatever cannot be used
+    /// leaves everything as it was; the problems are logged, told and returned.
+    pub(super) async fn reload(&mut self) -> Result<Vec<Problem>, Vec<Problem>> {
+        let loaded = tokio::task::block_in_place(|| Inputs::load(&self.config));
+        let result = match loaded {
+            Ok(inputs) => self.go_over_to(inputs).await.map_err(|problem| vec![problem]),
+            Err(problems) => Err(problems),
+        };
+        match &result {
+            Ok(_) => self.tell(self.accepted()),
             Err(problems) => {
-                for problem in &problems {
+                for problem in problems {
                     tracing::error!("{problem}");
                 }
-                tracing::error!(problems = problems.len(), "configuration refused; the running one goes on");
+                self.tell(refused(problems));
             }
-            Ok(inputs) => match self.go_over_to(inputs).await {
-                Ok(()) => tracing::info!(file = %config.display(), "configuration accepted"),
-                Err(reason) => tracing::error!(reason, "configuration refused; the running one goes on"),
-            },
         }
+        result
     }
 
-    async fn go_over_to(&mut self, inputs: Inputs) -> Result<(), String> {
-        let Inputs { model, partition, warnings, .. } = inputs;
+    async fn go_over_to(&mut self, inputs: Inputs) -> Result<Vec<Problem>, Problem> {
+        let Inputs { model, partition, databases, warnings } = inputs;
+        let fixed = |key: &str| Problem {
+            key: key.to_owned(),
+            ..Problem::of_file(&self.config, "cannot change while gtm runs; restart it")
+        };
         if model.service != self.model.service {
-            return Err("[service] cannot change while gtm runs; restart it".to_owned());
+            return Err(fixed("service"));
+        }
+        if model.control != self.model.control {
+            return Err(fixed("control"));
         }
         if model.store.file != self.model.store.file {
-            return Err("[store] file cannot change while gtm runs; restart it".to_owned());
+            return Err(fixed("store.file"));
         }
         for warning in &warnings {
             tracing::warn!("{warning}");
@@ -49,33 +61,56 @@ impl Running {
         while let Ok(change) = self.changes.try_recv() {
             self.take(&change);
         }
+        let before = self.decider.conditions();
         let conditions = Conditions {
             verdicts: carry_over(&self.model, &self.health.states(), &model, self.kept.health()),
-            ..self.decider.conditions().clone()
+            memory: before.memory.clone(),
+            ..Conditions::default()
         };
+        let conditions = conditions.with_overrides(&model, before.forced.list().to_vec());
         let decider = Decider::new(Arc::clone(&model), &partition, conditions);
         if let Some(dataplane) = &mut self.dataplane {
             let service = &model.service;
             tokio::task::block_in_place(|| {
                 dataplane.replace(service.xdp_mode, &service.listen, decider.table())
             })
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| Problem::of_file(&self.config, error.to_string()))?;
         }
         // From here on nothing can fail.
         self.server.publish(Tables::of(&model, decider.table()));
+        self.kept.keep_memory(&self.decider.conditions().memory, &decider.conditions().memory);
+        let mut news = compared(&self.decider, &decider);
         self.model = model;
+        self.partition = partition;
+        self.databases = databases;
         self.decider = decider;
-        let (sender, changes) = mpsc::channel(CHANGES);
-        self.changes = changes;
+        self.generation = Generation { number: self.generation.number + 1, since: clock::wall() };
+        let (sender, channel) = mpsc::channel(CHANGES);
+        self.changes = channel;
         let known = self.kept.health();
         self.health.replace(&self.model.checks, &self.model.templates, known, sender).await;
+        news.iter_mut().for_each(|event| event.time = self.generation.since);
+        self.tell(news);
         // What the checks found while the tables were built.
         for (index, state) in self.health.states().into_iter().enumerate() {
             self.take(&events::change(index, state));
         }
         events::serving(&self.model, &self.decider, self.dataplane.as_ref());
-        Ok(())
+        Ok(warnings)
     }
+}
+
+/// That files were refused: the geo data where all problems are of it, else the configuration.
+fn refused(problems: &[Problem]) -> Vec<Event> {
+    let is_geo = |problem: &Problem| problem.key.starts_with("geo.");
+    let told = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    let reason = format!("{} problems, and what ran before goes on: {told}", problems.len());
+    let (kind, object) = if problems.iter().all(is_geo) {
+        (EventKind::GeoDataRefused, "geo data")
+    } else {
+        (EventKind::ConfigurationRefused, "configuration")
+    };
+    vec![events::event(kind, object, reason)]
 }
 
 /// The verdict that each check of the new configuration begins with: that of the old check of the same target under
@@ -97,6 +132,7 @@ fn carry_over(old: &Model, states: &[CheckState], new: &Model, known: &Known) ->
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
     use std::time::Duration;
 
     use super::*;

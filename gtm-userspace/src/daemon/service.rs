@@ -1,17 +1,24 @@
 //! What runs, and how a change of a verdict becomes an answer.
 
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use gtm_common::counters::Outcome;
 use tokio::sync::mpsc;
 
 use super::StartError;
 use super::events;
-use super::kept::Kept;
+use super::kept::{Decided, Kept};
+use super::rates::Rates;
+use crate::clock;
 use crate::config::Model;
 use crate::config::model::{Verdict, XdpMode};
 use crate::dataplane::{Dataplane, DataplaneError};
 use crate::decision::changes::{Cause, Switch};
-use crate::decision::{Conditions, Decider};
+use crate::decision::{Changes, Conditions, Decider};
+use crate::event::{Event, EventKind};
+use crate::geo::{Databases, Partition};
 use crate::health::{Prober, Scheduler, VerdictChange};
 use crate::inputs::Inputs;
 use crate::server::{Limits, Server, Tables};
@@ -21,33 +28,69 @@ pub(super) const CHANGES: usize = 1024;
 
 /// The running service.
 pub(super) struct Running {
+    /// The files that it was started from.
+    pub(super) config: PathBuf,
     pub(super) model: Arc<Model>,
+    /// What the tables were compiled from, for explanations.
+    pub(super) partition: Partition,
+    pub(super) databases: Databases,
     pub(super) decider: Decider,
     pub(super) dataplane: Option<Dataplane>,
     pub(super) server: Server,
     pub(super) health: Scheduler<Prober>,
     pub(super) kept: Kept,
     pub(super) changes: mpsc::Receiver<VerdictChange>,
+    pub(super) generation: Generation,
+    pub(super) started: u64,
+    pub(super) rates: Rates,
+}
+
+/// Which of the configurations since the start serves.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Generation {
+    /// 1 for the first.
+    pub(super) number: u64,
+    /// Since when, in milliseconds since 1970 (UTC).
+    pub(super) since: u64,
 }
 
 impl Running {
     /// Starts serving; whatever was started before an error is ended again.
-    pub(super) fn start(inputs: Inputs, prober: Arc<Prober>) -> Result<Self, StartError> {
-        let Inputs { model, partition, warnings, .. } = inputs;
+    pub(super) fn start(config: &Path, inputs: Inputs, prober: Arc<Prober>) -> Result<Self, StartError> {
+        let Inputs { model, partition, databases, warnings } = inputs;
         for warning in &warnings {
             tracing::warn!("{warning}");
         }
-        let kept = tokio::task::block_in_place(|| Kept::open(&model))?;
+        let (kept, Decided { overrides, memory }) = tokio::task::block_in_place(|| Kept::open(&model))?;
         let (sender, changes) = mpsc::channel(CHANGES);
         let health = Scheduler::start(&model.checks, &model.templates, kept.health(), prober, sender);
         let verdicts = health.states().into_iter().map(|state| state.verdict).collect();
-        let conditions = Conditions { verdicts, ..Conditions::default() };
+        let conditions = Conditions { verdicts, memory: memory.clone(), ..Conditions::default() };
+        let conditions = conditions.with_overrides(&model, overrides);
         let decider = Decider::new(Arc::clone(&model), &partition, conditions);
+        kept.keep_memory(&memory, &decider.conditions().memory);
         let server =
             Server::bind(&model.service.listen, Tables::of(&model, decider.table()), Limits::default())?;
         let dataplane = tokio::task::block_in_place(|| attach(&model, &decider))?;
         events::serving(&model, &decider, dataplane.as_ref());
-        Ok(Self { model, decider, dataplane, server, health, kept, changes })
+        let now = clock::wall();
+        let running = Self {
+            config: config.to_path_buf(),
+            model,
+            partition,
+            databases,
+            decider,
+            dataplane,
+            server,
+            health,
+            kept,
+            changes,
+            generation: Generation { number: 1, since: now },
+            started: now,
+            rates: Rates::default(),
+        };
+        running.tell(running.accepted());
+        Ok(running)
     }
 
     /// The next change of a verdict; for ever when nothing is checked.
@@ -61,17 +104,70 @@ impl Running {
     /// Takes a change of a verdict: decides, and stores what changed where the kernel and the server read it.
     pub(super) fn take(&mut self, change: &VerdictChange) {
         let changes = self.decider.set_verdict(change.check, change.verdict);
-        if let Err(error) = self.store(&changes.switches) {
-            // The server has the new answers already, and answers where the kernel could not take them.
-            tracing::error!(%error, "the kernel's answers were not changed");
-        }
-        let cause = Cause { reason: self.told(change), error: change.error.clone() };
-        changes.events(&self.model, &cause).iter().for_each(events::log);
+        self.apply(&changes, &Cause { reason: self.told(change), error: change.error.clone() });
         if let (Some(check), Some(state)) =
             (self.model.checks.get(change.check.0), self.health.state(change.check))
         {
             self.kept.keep_health(&self.model, check, state);
         }
+    }
+
+    /// Has what was decided answered by the kernel, and tells and keeps it.
+    pub(super) fn apply(&mut self, changes: &Changes, cause: &Cause) {
+        if changes.enables() {
+            // Names that are steered now, or no longer, exist in their zones otherwise than before.
+            self.server.publish(Tables::of(&self.model, self.decider.table()));
+        }
+        if let Err(error) = self.store(&changes.switches) {
+            // The server has the new answers already, and answers where the kernel could not take them.
+            tracing::error!(%error, "the kernel's answers were not changed");
+        }
+        let now = clock::wall();
+        let mut happened = changes.events(&self.model, cause);
+        happened.iter_mut().for_each(|event| event.time = now);
+        happened.iter().for_each(events::log);
+        self.kept.keep(&happened, &changes.memory);
+    }
+
+    /// Tells and keeps events.
+    pub(super) fn tell(&self, happened: Vec<Event>) {
+        happened.iter().for_each(events::log);
+        self.kept.keep(&happened, &BTreeMap::new());
+    }
+
+    /// That the configuration at hand serves.
+    pub(super) fn accepted(&self) -> Vec<Event> {
+        let location = &self.decider.table().location;
+        let model = &self.model;
+        let accepted = format!(
+            "{}: {} zones, {} access domains, {} pools, {} checks",
+            self.config.display(),
+            model.zones.len(),
+            model.domains.len(),
+            model.pools.len(),
+            model.checks.len()
+        );
+        let loaded = format!(
+            "{} databases, {} IPv4 and {} IPv6 ranges",
+            model.geo_databases.len(),
+            location.ranges_v4.len(),
+            location.ranges_v6.len()
+        );
+        vec![
+            events::event(EventKind::ConfigurationAccepted, "configuration", accepted),
+            events::event(EventKind::GeoDataLoaded, "geo data", loaded),
+        ]
+    }
+
+    /// What is due once a second: rates, overrides that are over, events that are too old.
+    pub(super) fn tick(&mut self) {
+        let kernel = self.dataplane.as_ref().and_then(|dataplane| dataplane.counters().ok());
+        let kernel = kernel.map_or(0, |counters| counters.get(Outcome::Answered));
+        let server = self.server.counters();
+        if self.rates.sample(clock::now(), kernel, server.udp_answered() + server.tcp_answered()) {
+            self.kept.prune(&self.model);
+        }
+        self.end_overrides(clock::wall());
     }
 
     /// A change of a verdict in words.

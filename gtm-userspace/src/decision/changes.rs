@@ -105,13 +105,8 @@ impl Changes {
             event(kind, format!("address {target}"))
         });
         let pools = self.pools.iter().map(|(id, (from, to))| {
-            let kind = match to {
-                PoolState::Ok | PoolState::NoMonitor | PoolState::ForcedUp => EventKind::PoolAvailable,
-                PoolState::Warning => EventKind::PoolWarning,
-                PoolState::Down | PoolState::ForcedDown | PoolState::Disabled => EventKind::PoolDown,
-            };
             let states = format!("was {}, is {}: {}", from.words(), to.words(), cause.reason);
-            Event { reason: states, ..event(kind, format!("pool {}", model.pool(*id).name)) }
+            Event { reason: states, ..event(pool_kind(*to), format!("pool {}", model.pool(*id).name)) }
         });
         let down = self.domains.iter().filter(|(_, (_, to))| *to == DomainState::Down);
         let domains =
@@ -135,6 +130,15 @@ impl Changes {
             })
         });
         addresses.chain(pools).chain(domains).chain(all_down).chain(switched).collect()
+    }
+}
+
+/// What it is called that a pool is in this state now.
+pub(super) fn pool_kind(state: PoolState) -> EventKind {
+    match state {
+        PoolState::Ok | PoolState::NoMonitor | PoolState::ForcedUp => EventKind::PoolAvailable,
+        PoolState::Warning => EventKind::PoolWarning,
+        PoolState::Down | PoolState::ForcedDown | PoolState::Disabled => EventKind::PoolDown,
     }
 }
 

@@ -7,6 +7,7 @@
 pub mod answer;
 pub mod changes;
 pub mod choose;
+pub mod comparison;
 pub mod conditions;
 pub mod decider;
 pub mod explain;

@@ -98,6 +98,9 @@ pub enum StoreError {
         /// What happened.
         what: String,
     },
+    /// The thread that writes has ended.
+    #[error("the thread that writes the store has ended; restart gtm")]
+    WriterEnded,
     /// A response is kept under this key already; nothing of the batch was kept.
     #[error("a response for the key '{0}' is kept already")]
     KeyTaken(String),
