@@ -11,6 +11,7 @@ pub mod decider;
 pub mod explain;
 pub mod location;
 pub mod overrides;
+pub mod pattern;
 pub mod route;
 pub mod selection;
 pub mod table;
