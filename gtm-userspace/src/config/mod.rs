@@ -33,6 +33,7 @@ pub(crate) use file::read_text;
 pub use model::Model;
 pub(crate) use names::suggestion;
 pub use problem::{ConfigErrors, Problem};
+pub(crate) use reader::parse_duration;
 
 use domains::Known;
 use names::Names;

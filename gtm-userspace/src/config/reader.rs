@@ -349,7 +349,8 @@ pub(super) fn parse_name(text: &str) -> Result<Name, String> {
     text.parse().map_err(|error| format!("not a domain name: {error}"))
 }
 
-fn parse_duration(text: &str) -> Option<Duration> {
+/// A duration as it is written in the file: a number and a unit.
+pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
     let digits = text.len() - text.trim_start_matches(|character: char| character.is_ascii_digit()).len();
     let (number, unit) = text.split_at_checked(digits)?;
     let number: u64 = number.parse().ok()?;

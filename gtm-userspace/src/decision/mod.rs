@@ -15,6 +15,7 @@ pub mod forced;
 pub mod location;
 pub mod memory;
 pub mod overrides;
+pub mod pattern;
 pub mod route;
 pub mod selection;
 pub mod table;
