@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::*;
 
-const EXAMPLE: &str = include_str!("../../../../etc/gtm.example.toml");
+pub(super) const EXAMPLE: &str = include_str!("../../../../etc/gtm.example.toml");
 
 #[test]
 fn the_example_is_valid() {
