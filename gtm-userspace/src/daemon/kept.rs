@@ -43,7 +43,9 @@ impl Kept {
             Decided { overrides: store.overrides()?, memory: Memory::from_entries(store.memory()?) };
         let last = store.newest_events(1)?.last().map_or(0, |event| event.sequence);
         let (sender, newest) = watch::channel(last);
-        let writer = Writer::start(Arc::clone(&store), move |sequence| drop(sender.send_replace(sequence)));
+        let writer = Writer::start(Arc::clone(&store), move |sequence| {
+            sender.send_replace(sequence);
+        });
         let writer = writer.map_err(StartError::Thread)?;
 
         let current: HashSet<String> = model.checks.iter().map(|check| identity_of(model, check)).collect();

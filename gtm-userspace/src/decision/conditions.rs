@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::forced::{Forced, Health};
 use super::memory::Memory;
@@ -25,7 +25,7 @@ pub struct Conditions {
 }
 
 /// Why an address is available or not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AddressState {
     /// Enough of its checks pass.
@@ -47,7 +47,7 @@ pub enum AddressState {
 }
 
 /// What a pool is shown as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PoolState {
     /// Every address that counts is available.
@@ -67,7 +67,7 @@ pub enum PoolState {
 }
 
 /// What an access domain is shown as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DomainState {
     /// Every pool is ok.
@@ -274,6 +274,18 @@ pub struct Availability {
 }
 
 impl AddressState {
+    /// Every state.
+    pub const ALL: &'static [Self] = &[
+        Self::Good,
+        Self::NoMonitor,
+        Self::Online,
+        Self::ForcedUp,
+        Self::Failed,
+        Self::Offline,
+        Self::ForcedDown,
+        Self::Disabled,
+    ];
+
     /// True when the address may be answered.
     pub fn is_available(self) -> bool {
         matches!(self, Self::Good | Self::NoMonitor | Self::Online | Self::ForcedUp)
@@ -305,6 +317,17 @@ impl AddressState {
 }
 
 impl PoolState {
+    /// Every state.
+    pub const ALL: &'static [Self] = &[
+        Self::Ok,
+        Self::NoMonitor,
+        Self::Warning,
+        Self::ForcedUp,
+        Self::Down,
+        Self::ForcedDown,
+        Self::Disabled,
+    ];
+
     /// True when the pool can answer.
     pub fn is_available(self) -> bool {
         matches!(self, Self::Ok | Self::NoMonitor | Self::Warning | Self::ForcedUp)
@@ -325,6 +348,9 @@ impl PoolState {
 }
 
 impl DomainState {
+    /// Every state.
+    pub const ALL: &'static [Self] = &[Self::Ok, Self::Warning, Self::Down, Self::Disabled];
+
     /// In words, for people.
     pub fn words(self) -> &'static str {
         match self {

@@ -268,7 +268,7 @@ fn store_that_failed_is_opened_again() {
 fn writer_commits_everything_before_it_ends() {
     let folder = Folder::new();
     let store = Arc::new(folder.open());
-    let writer = Writer::start(Arc::clone(&store)).unwrap();
+    let writer = Writer::start(Arc::clone(&store), |_| {}).unwrap();
     for time in 0..100 {
         let mut batch = Batch::default();
         batch.add_event(event(time));

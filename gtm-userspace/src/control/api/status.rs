@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use super::overrides::Override;
 use crate::config::model::Verdict;
-use crate::decision::conditions;
+pub use crate::decision::conditions::{AddressState, DomainState, PoolState};
 
 /// The daemon and all that it decides about.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -90,6 +91,7 @@ pub struct Domain {
     /// Whether it is enabled, by the configuration or an override.
     pub enabled: bool,
     /// What it is shown as.
+    #[schema(schema_with = domain_state)]
     pub state: DomainState,
     /// How its pools are chosen.
     pub policy: String,
@@ -110,20 +112,6 @@ pub struct DomainAnswer {
     pub why: String,
 }
 
-/// State of an access domain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum DomainState {
-    /// Every pool is ok.
-    Ok,
-    /// Some pool is not ok.
-    Warning,
-    /// No pool is available.
-    Down,
-    /// The zone's own records answer.
-    Disabled,
-}
-
 /// A pool.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Pool {
@@ -132,8 +120,10 @@ pub struct Pool {
     /// `ipv4`, `ipv6` or `domain`.
     pub kind: String,
     /// What it is shown as.
+    #[schema(schema_with = pool_state)]
     pub state: PoolState,
     /// What it would be shown as without overrides.
+    #[schema(schema_with = pool_state)]
     pub health: PoolState,
     /// How many of its addresses are available.
     pub available: usize,
@@ -143,20 +133,6 @@ pub struct Pool {
     pub policy: String,
     /// Ids of the overrides about it.
     pub overrides: Vec<u64>,
-}
-
-/// State of a pool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum PoolState {
-    /// Every address that counts is available.
-    Ok,
-    /// Some are not, but the pool is.
-    Warning,
-    /// Not available.
-    Down,
-    /// Disabled, and so not available.
-    Disabled,
 }
 
 /// An address in a pool.
@@ -171,29 +147,13 @@ pub struct Address {
     /// Its weight in the pool.
     pub weight: u8,
     /// What it is shown as.
+    #[schema(schema_with = address_state)]
     pub state: AddressState,
     /// What it would be shown as without overrides.
+    #[schema(schema_with = address_state)]
     pub health: AddressState,
     /// Ids of the overrides about it.
     pub overrides: Vec<u64>,
-}
-
-/// State of an address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum AddressState {
-    /// Its checks are good.
-    Good,
-    /// It has no checks and is taken to be good.
-    NoMonitor,
-    /// Available whatever its checks say.
-    Online,
-    /// Its checks are not good.
-    Failed,
-    /// Not available whatever its checks say.
-    Offline,
-    /// It does not count in its pool.
-    Disabled,
 }
 
 /// A check.
@@ -231,66 +191,21 @@ pub struct Reloaded {
     pub warnings: Vec<super::Problem>,
 }
 
-impl AddressState {
-    /// In words, for people.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Good => "ok",
-            Self::NoMonitor => "no monitor",
-            Self::Online => "online",
-            Self::Failed => "down",
-            Self::Offline => "offline",
-            Self::Disabled => "disabled",
-        }
-    }
+fn words<T: Serialize>(all: &[T], description: &str) -> ObjectBuilder {
+    let words = all.iter().filter_map(|state| serde_json::to_value(state).ok());
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)).description(Some(description))
 }
 
-impl PoolState {
-    /// In words, for people.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Warning => "warning",
-            Self::Down => "down",
-            Self::Disabled => "disabled",
-        }
-    }
+fn domain_state() -> ObjectBuilder {
+    words(DomainState::ALL, "What an access domain is shown as.")
 }
 
-impl DomainState {
-    /// In words, for people.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Warning => "warning",
-            Self::Down => "down",
-            Self::Disabled => "disabled",
-        }
-    }
+fn pool_state() -> ObjectBuilder {
+    words(PoolState::ALL, "What a pool is shown as.")
 }
 
-impl From<conditions::AddressState> for AddressState {
-    fn from(state: conditions::AddressState) -> Self {
-        match state {
-            conditions::AddressState::Good => Self::Good,
-            conditions::AddressState::NoMonitor => Self::NoMonitor,
-            conditions::AddressState::Online => Self::Online,
-            conditions::AddressState::Failed => Self::Failed,
-            conditions::AddressState::Offline => Self::Offline,
-            conditions::AddressState::Disabled => Self::Disabled,
-        }
-    }
-}
-
-impl From<conditions::PoolState> for PoolState {
-    fn from(state: conditions::PoolState) -> Self {
-        match state {
-            conditions::PoolState::Ok => Self::Ok,
-            conditions::PoolState::Warning => Self::Warning,
-            conditions::PoolState::Down => Self::Down,
-            conditions::PoolState::Disabled => Self::Disabled,
-        }
-    }
+fn address_state() -> ObjectBuilder {
+    words(AddressState::ALL, "What an address is shown as.")
 }
 
 impl From<Verdict> for CheckVerdict {

@@ -20,7 +20,7 @@ fn writer_process() {
     let Some(file) = env::var_os(FILE) else { return };
     let store = Store::open(Path::new(&file)).unwrap();
     let mut ids: VecDeque<u64> = store.overrides().unwrap().iter().map(|entry| entry.id).collect();
-    let mut out = std::io::stdout();
+    let mut out = io::stdout();
     loop {
         let id = store.next_override_id().unwrap();
         let mut changes = batch(id);
