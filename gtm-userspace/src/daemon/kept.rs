@@ -88,7 +88,9 @@ impl Kept {
     /// Keeps what happened and what is remembered now.
     pub(super) fn keep(&self, events: &[Event], memory: &BTreeMap<String, Option<String>>) {
         let mut batch = Batch::default();
-        events.iter().for_each(|event| batch.add_event(event.clone()));
+        for event in events {
+            batch.add_event(event.clone());
+        }
         for (key, value) in memory {
             match value {
                 Some(value) => batch.remember(key.clone(), value.clone()),

@@ -5,7 +5,9 @@ mod kept;
 mod overrides;
 mod rates;
 mod reload;
+mod requests;
 mod service;
+mod status;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,9 +15,12 @@ use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::config::Problem;
+use crate::control;
+use crate::control::server::SocketError;
 use crate::dataplane::DataplaneError;
 use crate::health::Prober;
 use crate::inputs::Inputs;
@@ -23,6 +28,8 @@ use crate::server::BindError;
 use crate::store::StoreError;
 use service::Running;
 
+/// Requests that wait for the loop; more wait with their clients.
+const REQUESTS: usize = 64;
 /// How often overrides are looked through for those that are over, and rates are measured.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -44,6 +51,9 @@ pub enum StartError {
     /// A thread cannot be started.
     #[error("no thread to write the store: {0}")]
     Thread(#[source] std::io::Error),
+    /// The control socket cannot be opened.
+    #[error(transparent)]
+    Control(#[from] SocketError),
     /// The TLS of the https checks cannot be set up.
     #[error("the https checks cannot be set up: {0}")]
     Tls(String),
@@ -62,6 +72,16 @@ pub async fn run(config: &Path) -> Result<(), StartError> {
     let inputs = tokio::task::block_in_place(|| Inputs::load(config)).map_err(StartError::Inputs)?;
     let prober = Prober::new().map_err(|error| StartError::Tls(error.to_string()))?;
     let mut running = Running::start(config, inputs, Arc::new(prober))?;
+    let (sender, mut requests) = mpsc::channel(REQUESTS);
+    let control =
+        control::server::Server::start(&running.model.control.socket, sender, running.kept.newest());
+    let control = match control {
+        Ok(control) => control,
+        Err(error) => {
+            running.stop().await;
+            return Err(error.into());
+        }
+    };
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -71,10 +91,13 @@ pub async fn run(config: &Path) -> Result<(), StartError> {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = hangup.recv() => drop(running.reload().await),
+            Some(request) = requests.recv() => running.answer(request).await,
             _ = ticks.tick() => running.tick(),
             change = running.next_change() => running.take(&change),
         }
     }
+    drop(requests);
+    control.shutdown().await;
     running.stop().await;
     Ok(())
 }

@@ -70,9 +70,10 @@ impl Running {
 
 fn told(kind: EventKind, said: &Override, why: &str) -> Event {
     let Override { id, object, action, who, reason, .. } = said;
-    let what = match kind {
-        EventKind::OverrideSet => format!("override #{id} by {who}: {action}, {why}"),
-        _ => format!("override #{id} by {who} ({action}, {reason}): {why}"),
+    let what = if kind == EventKind::OverrideSet {
+        format!("override #{id} by {who}: {action}, {why}")
+    } else {
+        format!("override #{id} by {who} ({action}, {reason}): {why}")
     };
     events::event(kind, object.to_string(), what)
 }

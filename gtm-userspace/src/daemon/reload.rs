@@ -28,12 +28,12 @@ impl Running {
             Err(problems) => Err(problems),
         };
         match &result {
-            Ok(_) => self.tell(self.accepted()),
+            Ok(_) => self.tell(&self.accepted()),
             Err(problems) => {
                 for problem in problems {
                     tracing::error!("{problem}");
                 }
-                self.tell(refused(problems));
+                self.tell(&refused(problems));
             }
         }
         result
@@ -89,8 +89,10 @@ impl Running {
         self.changes = channel;
         let known = self.kept.health();
         self.health.replace(&self.model.checks, &self.model.templates, known, sender).await;
-        news.iter_mut().for_each(|event| event.time = self.generation.since);
-        self.tell(news);
+        for event in &mut news {
+            event.time = self.generation.since;
+        }
+        self.tell(&news);
         // What the checks found while the tables were built.
         for (index, state) in self.health.states().into_iter().enumerate() {
             self.take(&events::change(index, state));

@@ -89,7 +89,7 @@ impl Running {
             started: now,
             rates: Rates::default(),
         };
-        running.tell(running.accepted());
+        running.tell(&running.accepted());
         Ok(running)
     }
 
@@ -124,15 +124,17 @@ impl Running {
         }
         let now = clock::wall();
         let mut happened = changes.events(&self.model, cause);
-        happened.iter_mut().for_each(|event| event.time = now);
+        for event in &mut happened {
+            event.time = now;
+        }
         happened.iter().for_each(events::log);
         self.kept.keep(&happened, &changes.memory);
     }
 
     /// Tells and keeps events.
-    pub(super) fn tell(&self, happened: Vec<Event>) {
+    pub(super) fn tell(&self, happened: &[Event]) {
         happened.iter().for_each(events::log);
-        self.kept.keep(&happened, &BTreeMap::new());
+        self.kept.keep(happened, &BTreeMap::new());
     }
 
     /// That the configuration at hand serves.

@@ -50,7 +50,7 @@ fn add_domain(model: &mut Model, name: &str, pools: &[&str]) {
         let (head, addresses) = words.split_once(':').unwrap_or(("", words));
         let (marks, sources) = head.split_once("for").unwrap_or((head, ""));
         let mut pool = Pool::new(format!("p{}", model.pools.len()), PoolKind::Ipv4);
-        let mut used = PoolUse::new(PoolId(model.pools.len()), u32::try_from(position).unwrap());
+        let mut use_of = PoolUse::new(PoolId(model.pools.len()), u32::try_from(position).unwrap());
         for mark in marks.split_whitespace() {
             match mark {
                 "disabled" => pool.enabled = false,
@@ -59,7 +59,7 @@ fn add_domain(model: &mut Model, name: &str, pools: &[&str]) {
                 "any" | "all" => pool.judgement = judgement(mark),
                 _ if mark.ends_with('%') => pool.judgement = judgement(mark),
                 _ if mark.starts_with("min") => pool.min_available = mark[3..].parse().unwrap(),
-                _ if is_weight(mark) => used.weight = mark[1..].parse().unwrap(),
+                _ if is_weight(mark) => use_of.weight = mark[1..].parse().unwrap(),
                 _ => pool.policy = policy(mark),
             }
         }
@@ -67,8 +67,8 @@ fn add_domain(model: &mut Model, name: &str, pools: &[&str]) {
             let ordinal = u32::try_from(pool.addresses.len()).unwrap();
             pool.addresses.push(address(model, words, ordinal));
         }
-        used.sources = sources.split_whitespace().map(source).collect();
-        uses.push(used);
+        use_of.sources = sources.split_whitespace().map(source).collect();
+        uses.push(use_of);
         model.pools.push(pool);
     }
     let by_source = uses.iter().any(|used| !used.sources.is_empty());

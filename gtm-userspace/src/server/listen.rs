@@ -82,6 +82,11 @@ impl Server {
         self.shared.tables.store(Arc::new(tables));
     }
 
+    /// The tables that are answered from now.
+    pub fn tables(&self) -> Arc<Tables> {
+        self.shared.tables.load_full()
+    }
+
     /// What was answered so far.
     pub fn counters(&self) -> &Counters {
         &self.shared.counters

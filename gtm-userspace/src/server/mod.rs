@@ -57,6 +57,11 @@ impl Tables {
         Self::new(zones, steering)
     }
 
+    /// The zones, with the names of the steered ones in them.
+    pub fn zones(&self) -> &ZoneSet {
+        &self.zones
+    }
+
     /// Takes the zones, with the steered names among them, and the answers to these names.
     pub fn new(zones: ZoneSet, steering: Arc<dyn Steering>) -> Self {
         Self { zones, steering, turns: Turns::default() }

@@ -117,7 +117,7 @@ fn world() -> impl Strategy<Value = World> {
             let AccessDomain { name, pools, policy: by_pools, .. } = model.domains.remove(number);
             let policy = if by_pools == Policy::NearestSource { by_pools } else { *policy };
             let enabled = *enabled;
-            model.domains.push(AccessDomain { name, pools, policy, enabled, ..template.clone() });
+            model.domains.push(AccessDomain { name, enabled, policy, pools, ..template.clone() });
         }
         let verdicts = verdicts.into_iter().take(model.checks.len()).collect();
         World { model: Arc::new(model), partition, verdicts, history }

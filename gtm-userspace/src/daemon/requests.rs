@@ -1,0 +1,177 @@
+//! Answers requests of the control API, between two changes.
+
+use super::overrides::OverrideChange;
+use super::service::Running;
+use super::status;
+use crate::clock;
+use crate::control::api::{
+    ApiError, ErrorCode, Events, Explained, Generation, NewOverride, OverrideSet, Overrides, Reloaded,
+    ReturnRequest, Returned, Undone,
+};
+use crate::control::{Idempotency, Record, Reply, Request, Write, Written, plan};
+use crate::decision::changes::Cause;
+use crate::decision::overrides::Override;
+use crate::decision::{Client, Explainer, pattern};
+use crate::name::Name;
+use crate::store::{Batch, Response, StoreError};
+
+impl Running {
+    /// Answers a request. A client that has gone meanwhile misses its answer, not what it asked for.
+    pub(super) async fn answer(&mut self, request: Request) {
+        match request {
+            Request::Status(reply) => send(reply, Ok(status::status(self))),
+            Request::Explain { name, qtype, client, reply } => {
+                send(reply, self.explain(&name, qtype, client));
+            }
+            Request::Events { after, limit, reply } => {
+                let events = tokio::task::block_in_place(|| self.events(after, limit));
+                send(reply, events.map_err(|error| internal(&error)));
+            }
+            Request::Overrides(reply) => {
+                let overrides = self.decider.conditions().forced.list().iter().cloned().map(Into::into);
+                send(reply, Ok(Overrides { overrides: overrides.collect() }));
+            }
+            Request::Write { write, idempotency, reply } => {
+                let written = self.write(write, idempotency.as_ref()).await;
+                if reply.send(written).is_err() {
+                    tracing::debug!("who asked for a change has gone");
+                }
+            }
+        }
+    }
+
+    fn explain(&self, name: &Name, qtype: u16, client: Client) -> Result<Explained, ApiError> {
+        let tables = self.server.tables();
+        let explainer = Explainer {
+            decider: &self.decider,
+            partition: &self.partition,
+            databases: &self.databases,
+            zones: tables.zones(),
+        };
+        Explained::new(&explainer.explain(name, qtype, client)).map_err(|error| internal(&error))
+    }
+
+    fn events(&self, after: Option<u64>, limit: usize) -> Result<Events, StoreError> {
+        let store = self.kept.store();
+        let events = match after {
+            Some(after) => store.events_after(after, limit)?,
+            None => store.newest_events(limit)?,
+        };
+        let last = events.last().map(|event| event.sequence).or(after).unwrap_or(0);
+        Ok(Events { events: events.into_iter().map(Into::into).collect(), last })
+    }
+
+    /// Does what is asked for, or gives the answer of the first time for a request that is repeated.
+    async fn write(&mut self, write: Write, idempotency: Option<&Idempotency>) -> Written {
+        if let Some(idempotency) = idempotency {
+            let store = self.kept.store();
+            let known = tokio::task::block_in_place(|| store.response(&idempotency.key, clock::wall()));
+            match known.map(|known| known.map(|response| serde_json::from_str::<Record>(&response.body))) {
+                Ok(None) => {}
+                Ok(Some(Ok(record))) => return idempotency.replay(&record),
+                Ok(Some(Err(error))) => return Written::now::<()>(Err(internal(&error))),
+                Err(error) => return Written::now::<()>(Err(internal(&error))),
+            }
+        }
+        match write {
+            Write::SetOverrides(wish) => {
+                let planned = self.set_overrides(&wish);
+                self.carry_out(planned, idempotency)
+            }
+            Write::Undo(id) => {
+                let undone = self.undo(id);
+                self.carry_out(undone, idempotency)
+            }
+            Write::Return(request) => {
+                let returned = self.return_now(&request);
+                self.carry_out(returned.map(|returned| (OverrideChange::default(), returned)), idempotency)
+            }
+            Write::Reload => {
+                let reloaded = self.reload().await;
+                let reloaded = reloaded.map_err(|problems| ApiError::refused(&problems));
+                let reloaded = reloaded.map(|warnings| Reloaded {
+                    generation: Generation { number: self.generation.number, since: self.generation.since },
+                    warnings: warnings.iter().map(Into::into).collect(),
+                });
+                self.carry_out(reloaded.map(|reloaded| (OverrideChange::default(), reloaded)), idempotency)
+            }
+        }
+    }
+
+    /// Changes the overrides and keeps the answer with them, all or nothing.
+    fn carry_out<T: serde::Serialize>(
+        &mut self,
+        outcome: Result<(OverrideChange, T), ApiError>,
+        idempotency: Option<&Idempotency>,
+    ) -> Written {
+        let (change, outcome) = match outcome {
+            Ok((change, value)) => (change, Ok(value)),
+            Err(error) => (OverrideChange::default(), Err(error)),
+        };
+        let written = Written::now(outcome);
+        let mut batch = Batch::default();
+        if let Some(idempotency) = idempotency
+            && let Some(record) = idempotency.record(&written)
+        {
+            match serde_json::to_string(&record) {
+                Ok(body) => {
+                    let response = Response { request: record.request, body, time: clock::wall() };
+                    batch.put_response(idempotency.key.clone(), response);
+                }
+                Err(error) => return Written::now::<()>(Err(internal(&error))),
+            }
+        }
+        match self.change_overrides(change, batch) {
+            Ok(()) => written,
+            Err(error) => Written::now::<()>(Err(internal(&error))),
+        }
+    }
+
+    fn set_overrides(&self, wish: &NewOverride) -> Result<(OverrideChange, OverrideSet), ApiError> {
+        let held = self.decider.conditions().forced.list();
+        // The ids after the first one are free as well: only here they are taken, and keeping an override takes its id.
+        let store = self.kept.store();
+        let mut next = if wish.dry_run {
+            0
+        } else {
+            tokio::task::block_in_place(|| store.next_override_id()).map_err(|error| internal(&error))?
+        };
+        let ids = || {
+            next += 1;
+            next - 1
+        };
+        let plan = plan::set(&self.model, held, wish, clock::wall(), ids)?;
+        let clear = |said: &Override| (said.clone(), "replaced by a later one".to_owned());
+        let cleared = if wish.dry_run { Vec::new() } else { plan.replaced.iter().map(clear).collect() };
+        Ok((OverrideChange { set: plan.set.clone(), cleared }, plan.answer()))
+    }
+
+    fn undo(&self, id: u64) -> Result<(OverrideChange, Undone), ApiError> {
+        let undone = plan::undo(self.decider.conditions().forced.list(), id)?;
+        let cleared = vec![(undone.clone(), "undone".to_owned())];
+        Ok((OverrideChange { set: Vec::new(), cleared }, Undone { undone: undone.into() }))
+    }
+
+    fn return_now(&mut self, request: &ReturnRequest) -> Result<Returned, ApiError> {
+        let objects = pattern::returning(&self.model, &request.pattern, request.kind.map(Into::into))?;
+        let mut switched = 0;
+        for object in &objects {
+            let changes = self.decider.return_now(object);
+            switched += changes.switches.len();
+            let reason = format!("{object} was told to return to its smallest available ordinal");
+            self.apply(&changes, &Cause { reason, error: None });
+        }
+        Ok(Returned { objects: objects.into_iter().map(Into::into).collect(), switched })
+    }
+}
+
+fn send<T>(reply: Reply<T>, answer: Result<T, ApiError>) {
+    if reply.send(answer).is_err() {
+        tracing::debug!("who asked has gone");
+    }
+}
+
+fn internal(error: &dyn std::error::Error) -> ApiError {
+    tracing::error!(%error, "a request was not carried out");
+    ApiError::new(ErrorCode::Internal, error.to_string())
+}
