@@ -424,17 +424,30 @@ fn the_last_resort_does_not_lead_to_itself() {
     );
 }
 
+/// A pool with addresses of these ordinals, the first in line 52, and what is said of them.
+#[track_caller]
+fn check_ordinals(ordinals: &[u32], expect: &[&str]) {
+    let address = |(index, ordinal)| format!("{{ address = \"192.0.2.{index}\", ordinal = {ordinal} }},\n");
+    let addresses: String = (1..).zip(ordinals).map(address).collect();
+    check_bad("", &format!("[pool.p]\nkind = \"ipv4\"\naddress = [\n{addresses}]"), expect);
+}
+
 #[test]
 fn the_next_free_ordinal_is_named() {
-    let address = |(last, ordinal)| format!("{{ address = \"192.0.2.{last}\", ordinal = {ordinal} }},\n");
-    let addresses: String =
-        [(1, 1), (2, 1), (3, 2), (4, 65535), (5, 65535)].into_iter().map(address).collect();
-    check_bad(
-        "",
-        &format!("[pool.p]\nkind = \"ipv4\"\naddress = [\n{addresses}]"),
+    check_ordinals(
+        &[1, 1, 2],
+        &["53: pool.p.address[2].ordinal: the ordinal \"1\" is already in line 52; the next free one is 3"],
+    );
+    check_ordinals(
+        &[65534, 65534],
         &[
-            "53: pool.p.address[2].ordinal: the ordinal \"1\" is already in line 52; the next free one is 3",
-            "56: pool.p.address[5].ordinal: the ordinal \"65535\" is already in line 55; the next free one is 65534",
+            "53: pool.p.address[2].ordinal: the ordinal \"65534\" is already in line 52; the next free one is 65535",
+        ],
+    );
+    check_ordinals(
+        &[65535, 65534, 65535],
+        &[
+            "54: pool.p.address[3].ordinal: the ordinal \"65535\" is already in line 52; the next free one is 65533",
         ],
     );
 }
