@@ -10,6 +10,7 @@ use super::{Batch, Store};
 /// A thread that commits batches in the order in which they come, several as one when they come faster than the disk
 /// takes them.
 pub struct Writer {
+    store: Arc<Store>,
     batches: Option<Sender<Batch>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -18,10 +19,16 @@ impl Writer {
     /// Starts the thread.
     pub fn start(store: Arc<Store>) -> io::Result<Self> {
         let (sender, receiver) = channel();
+        let committed = Arc::clone(&store);
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || commit_all(&store, &receiver))?;
-        Ok(Self { batches: Some(sender), thread: Some(thread) })
+            .spawn(move || commit_all(&committed, &receiver))?;
+        Ok(Self { store, batches: Some(sender), thread: Some(thread) })
+    }
+
+    /// The store it writes: for what is read, and for what must be kept before it goes on.
+    pub fn store(&self) -> &Arc<Store> {
+        &self.store
     }
 
     /// Has a batch committed soon; one that fails is logged.

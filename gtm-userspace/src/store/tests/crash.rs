@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::env;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Write, stdout};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,7 @@ fn writer_process() {
     let Some(file) = env::var_os(FILE) else { return };
     let store = Store::open(Path::new(&file)).unwrap();
     let mut ids: VecDeque<u64> = store.overrides().unwrap().iter().map(|entry| entry.id).collect();
-    let mut out = std::io::stdout();
+    let mut out = stdout();
     loop {
         // Giving out an id is a commit of its own: without it, nothing comes between the kill and the one that counts.
         let id = match ids.back() {
@@ -169,7 +169,7 @@ fn kill_while_the_file_is_made_leaves_one_that_opens() {
         begun.push(".new");
         let is_begun = || Path::new(&begun).exists() || folder.file().exists();
         let writer = WriterGuard::start(&folder.file());
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         while !is_begun() {
             assert!(Instant::now() < deadline, "the writer makes no file");
             std::thread::yield_now();
