@@ -15,6 +15,7 @@ mod pools;
 mod problem;
 mod reader;
 mod service;
+mod socket;
 mod sources;
 mod templates;
 #[cfg(test)]
@@ -30,6 +31,7 @@ pub use model::Model;
 pub(crate) use names::suggestion;
 pub use problem::{ConfigErrors, Problem};
 pub(crate) use reader::parse_duration;
+pub(crate) use socket::{DEFAULT_SOCKET, control_socket};
 
 use domains::Known;
 use names::Names;
