@@ -18,6 +18,7 @@ mod pools;
 mod problem;
 mod reader;
 mod service;
+mod socket;
 mod source_rules;
 mod sources;
 mod targets;
@@ -35,6 +36,7 @@ pub use model::Model;
 pub(crate) use names::suggestion;
 pub use problem::{ConfigErrors, Problem};
 pub(crate) use reader::parse_duration;
+pub(crate) use socket::{DEFAULT_SOCKET, control_socket};
 
 use domains::Known;
 use names::Names;
