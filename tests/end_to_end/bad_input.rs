@@ -36,12 +36,12 @@ const BREAKS: &[Break] = &[
     },
     Break {
         make: |folder| edit(folder, CONFIG, "\"192.0.2.10\", ordinal = 1", "\"192.0.2.10\", ordinal = 70000"),
-        at: "gtm.toml:27: pool.one.address[1].ordinal:",
+        at: "gtm.toml:33: pool.one.address[1].ordinal:",
         says: &["70000", "1 to 65535"],
     },
     Break {
         make: |folder| edit(folder, CONFIG, "countries", "contries"),
-        at: "gtm.toml:17: source.germany",
+        at: "gtm.toml:23: source.germany",
         says: &["contries", "countries"],
     },
     Break {
@@ -57,7 +57,7 @@ const BREAKS: &[Break] = &[
     Break { make: |folder| fs::remove_file(folder.join(ZONE)).unwrap(), at: "zone", says: &["No such file"] },
     Break {
         make: |folder| fs::write(folder.join(DATABASE), "no database").unwrap(),
-        at: "gtm.toml:11: geo.databases[1]:",
+        at: "gtm.toml:17: geo.databases[1]:",
         says: &["country.mmdb"],
     },
     Break {
@@ -65,12 +65,12 @@ const BREAKS: &[Break] = &[
             let bytes = fs::read(folder.join(DATABASE)).unwrap();
             fs::write(folder.join(DATABASE), bytes.get(..bytes.len() / 2).unwrap()).unwrap();
         },
-        at: "gtm.toml:11: geo.databases[1]:",
+        at: "gtm.toml:17: geo.databases[1]:",
         says: &["country.mmdb"],
     },
     Break {
         make: |folder| fs::remove_file(folder.join(DATABASE)).unwrap(),
-        at: "gtm.toml:11: geo.databases[1]:",
+        at: "gtm.toml:17: geo.databases[1]:",
         says: &["country.mmdb", "No such file"],
     },
 ];

@@ -141,6 +141,10 @@ fn configuration() -> TempDir {
 listen = [\"198.51.100.53\", \"2001:db8:53::53\"]
 interfaces = [\"edge0\"]
 xdp_mode = \"native\"
+[control]
+socket = \"gtm.sock\"
+[store]
+file = \"gtm.redb\"
 [template.down]
 kind = \"tcp\"
 interval = \"1h\"

@@ -5,11 +5,16 @@ use std::collections::HashMap;
 use gtm_common::wire::rtype;
 
 use super::domains::{DomainSpec, Known};
-use super::model::{AccessDomain, PoolId, PoolKind, SteeredType, Target};
+use super::model::{AccessDomain, AllDownAction, Policy, Pool, PoolId, PoolKind, SteeredType, Target};
 use super::reader::Report;
 use crate::name::Name;
 use crate::zone::lookup::DNAME;
 use crate::zone::{Node, Zone};
+
+/// Records of type A in 1232 bytes, the most that goes over UDP without fragments wherever one is.
+const FITTING_IPV4: usize = 75;
+/// Records of type AAAA in as many.
+const FITTING_IPV6: usize = 43;
 
 type Domain = (DomainSpec, AccessDomain);
 
@@ -21,6 +26,7 @@ pub(super) fn check(report: &Report<'_>, known: &Known<'_>, domains: &[Domain]) 
         check_against_earlier(report, earlier, domain);
         check_wildcard(report, domain);
         check_own_pools(report, known, domain);
+        warn_of_large_answers(report, known, domain);
         check_zone(report, known, domain);
         earlier.push(domain);
     }
@@ -36,7 +42,8 @@ fn check_against_earlier(report: &Report<'_>, earlier: &[&Domain], (spec, domain
             report.error(&spec.name.place, message);
         } else if steered == SteeredType::Cname || other.steered == SteeredType::Cname {
             let message = format!(
-                "\"{name}\" is an access domain of type {} in line {line}; a CNAME has no other type beside it",
+                "\"{name}\" is an access domain of type {} in line {line}; a CNAME has no other type beside it, so leave one \
+                 of the two out",
                 other.steered
             );
             report.error(&spec.name.place, message);
@@ -51,20 +58,57 @@ fn check_wildcard(report: &Report<'_>, (spec, domain): &Domain) {
     }
 }
 
-/// No pool sends the clients back to the access domain itself.
+/// No answer sends the clients back to the access domain itself.
 fn check_own_pools(report: &Report<'_>, known: &Known<'_>, (spec, domain): &Domain) {
-    for PoolId(index) in domain.pools.iter().map(|used| used.pool) {
-        let Some(pool) = known.pools.get(index) else { continue };
-        if pool
-            .addresses
-            .iter()
-            .any(|address| matches!(&address.target, Target::Name(name) if *name == domain.name))
-        {
+    let is_own = |target: &Target| matches!(target, Target::Name(name) if *name == domain.name);
+    for pool in used_pools(known, domain) {
+        if pool.addresses.iter().any(|address| is_own(&address.target)) {
             let message =
                 format!("the pool \"{}\" holds \"{}\" itself: an endless alias", pool.name, domain.name);
             report.error(&spec.name.place, message);
         }
     }
+    if matches!(&domain.all_down, AllDownAction::Fixed(targets) if targets.iter().any(is_own)) {
+        let message = format!("all_down answers \"{}\" with itself: an endless alias", domain.name);
+        report.error(&spec.name.place, message);
+    }
+}
+
+/// Every pool that may answer, each once.
+fn used_pools<'k>(known: &Known<'k>, domain: &AccessDomain) -> Vec<&'k Pool> {
+    let mut ids: Vec<_> = domain.pools.iter().map(|used| used.pool).collect();
+    if let AllDownAction::Pool(last) = domain.all_down
+        && !ids.contains(&last)
+    {
+        ids.push(last);
+    }
+    ids.into_iter().filter_map(|PoolId(index)| known.pools.get(index)).collect()
+}
+
+/// Warns when one answer may have more records than go into it: the rest would never be seen together.
+fn warn_of_large_answers(report: &Report<'_>, known: &Known<'_>, (spec, domain): &Domain) {
+    let (fitting, kind) = match domain.steered {
+        SteeredType::A => (FITTING_IPV4, PoolKind::Ipv4),
+        SteeredType::Aaaa => (FITTING_IPV6, PoolKind::Ipv6),
+        SteeredType::Cname => return,
+    };
+    if domain.policy != Policy::RoundRobin || domain.sticky.is_some() || domain.max_answers.is_some() {
+        return;
+    }
+    let pools = domain.pools.iter().filter_map(|used| known.pools.get(used.pool.0));
+    let most: usize = pools.filter(|pool| pool.enabled && pool.kind == kind).map(most_answers).sum();
+    if most > fitting {
+        let message = format!(
+            "{most} addresses may be in one answer, of which {fitting} fit into 1232 bytes; set max_answers to 16 or less"
+        );
+        report.warn(&spec.name.place, message);
+    }
+}
+
+/// Most addresses of this pool in one answer.
+fn most_answers(pool: &Pool) -> usize {
+    let enabled = pool.addresses.iter().filter(|address| address.enabled).count();
+    if pool.policy == Policy::RoundRobin && pool.sticky.is_none() { enabled } else { enabled.min(1) }
 }
 
 /// Inside a zone, not in a part of it that is delegated away, and no CNAME beside other data.
@@ -90,7 +134,8 @@ fn check_zone(report: &Report<'_>, known: &Known<'_>, domain_and_spec: &Domain) 
     match domain.steered {
         SteeredType::Cname if node.keys().any(|rtype| *rtype != rtype::CNAME) => {
             let message = format!(
-                "the zone \"{}\" has other records at \"{name}\"; a CNAME has none beside it",
+                "the zone \"{}\" has other records at \"{name}\"; a CNAME has none beside it, so remove them or choose \
+                 another name",
                 zone.origin
             );
             report.error(place, message);
@@ -108,18 +153,31 @@ fn check_zone(report: &Report<'_>, known: &Known<'_>, domain_and_spec: &Domain) 
 
 /// A type A or AAAA that may be answered with an alias hides what else is at its name.
 fn warn_of_hidden_data(report: &Report<'_>, known: &Known<'_>, (spec, domain): &Domain, node: &Node) {
-    let kind = |PoolId(index): PoolId| known.pools.get(index).map(|pool| pool.kind);
     let own_type = match domain.steered {
         SteeredType::A => rtype::A,
         SteeredType::Aaaa => rtype::AAAA,
         SteeredType::Cname => return,
     };
-    let aliased = domain.pools.iter().any(|used| kind(used.pool) == Some(PoolKind::Domain));
-    if aliased && node.keys().any(|rtype| *rtype != own_type && *rtype != rtype::CNAME) {
+    let last_resort = match &domain.all_down {
+        AllDownAction::Fixed(targets) => targets.as_slice(),
+        AllDownAction::DefaultPool
+        | AllDownAction::AsIfUp
+        | AllDownAction::Pool(_)
+        | AllDownAction::LastGood
+        | AllDownAction::NoData
+        | AllDownAction::ServFail
+        | AllDownAction::Refused => &[],
+    };
+    let alias = if used_pools(known, domain).iter().any(|pool| pool.kind == PoolKind::Domain) {
+        "an alias from a pool of kind \"domain\""
+    } else if last_resort.iter().any(|target| matches!(target, Target::Name(_))) {
+        "the alias of all_down"
+    } else {
+        return;
+    };
+    if node.keys().any(|rtype| *rtype != own_type && *rtype != rtype::CNAME) {
         let name = &domain.name;
-        let message = format!(
-            "an alias from a pool of kind \"domain\" hides the zone's other records at \"{name}\" from resolvers"
-        );
+        let message = format!("{alias} hides the zone's other records at \"{name}\" from resolvers");
         report.warn(&spec.name.place, message);
     }
 }

@@ -1,26 +1,46 @@
 //! `[[domain]]` and `[[domain.pool]]`: access domains and the pools they use.
 
+use super::all_down::{self, AllDownSpec};
 use super::domain_rules;
 use super::model::{
-    AccessDomain, DEFAULT_SOURCE, Policy, Pool, PoolId, PoolKind, PoolUse, SourceId, SteeredType,
+    AccessDomain, AllDownAction, DEFAULT_SOURCE, Policy, Pool, PoolId, PoolKind, PoolUse, SourceFallback,
+    SourceId, SteeredType,
 };
-use super::names::Names;
-use super::pools::read_ordinal;
+use super::names::{Names, suggestion};
+use super::policy::{
+    check_policy, check_sticky_members, read_policy, read_preemption, read_sources, read_sticky, read_weight,
+    warn_of_zero_weights,
+};
+use super::pools::{check_ordinals, read_ordinal};
 use super::reader::{At, Node, Report, Table};
 use crate::name::Name;
 use crate::zone::Zone;
 
 /// Keys of an access domain.
-pub(super) const KEYS: &[&str] = &["name", "type", "ttl", "enabled", "policy", "pool"];
+pub(super) const KEYS: &[&str] = &[
+    "name",
+    "type",
+    "ttl",
+    "enabled",
+    "policy",
+    "preemptive",
+    "sticky",
+    "max_answers",
+    "all_down",
+    "source_fallback",
+    "pool",
+];
 /// Keys of a pool in an access domain.
-pub(super) const USE_KEYS: &[&str] = &["pool", "ordinal", "sources"];
+pub(super) const USE_KEYS: &[&str] = &["pool", "ordinal", "sources", "weight"];
 
 const TYPES: &[(&str, SteeredType)] =
     &[("A", SteeredType::A), ("AAAA", SteeredType::Aaaa), ("CNAME", SteeredType::Cname)];
-const POLICIES: &[(&str, Policy)] =
-    &[("nearest-source", Policy::NearestSource), ("ordinal", Policy::Ordinal)];
+const FALLBACKS: &[(&str, SourceFallback)] =
+    &[("default", SourceFallback::Default), ("next-match", SourceFallback::NextMatch)];
 const DEFAULT_TTL: u32 = 30;
 const MAX_TTL: u32 = 86400;
+/// Largest `max_answers`.
+const MAX_ANSWERS: u16 = 16;
 
 /// What the access domains refer to.
 pub(super) struct Known<'k> {
@@ -34,10 +54,9 @@ pub(super) struct Known<'k> {
 /// An access domain as it is written.
 pub(super) struct DomainSpec {
     pub(super) name: At<Name>,
-    pub(super) steered: At<SteeredType>,
-    ttl: u32,
-    enabled: bool,
-    policy: Policy,
+    /// Without pools, and without the all-down action.
+    domain: AccessDomain,
+    all_down: AllDownSpec,
     pools: Vec<UseSpec>,
 }
 
@@ -45,7 +64,8 @@ pub(super) struct DomainSpec {
 struct UseSpec {
     pool: At<String>,
     ordinal: At<u32>,
-    sources: Option<At<Vec<At<String>>>>,
+    weight: u8,
+    sources: Vec<At<String>>,
 }
 
 /// Reads all access domains and holds them against the zones, the pools and each other.
@@ -59,82 +79,112 @@ pub(super) fn read(root: &Table<'_>, known: &Known<'_>) -> Vec<AccessDomain> {
 fn read_domain(node: &Node<'_>) -> Option<DomainSpec> {
     let table = node.table()?.with_keys(KEYS);
     let name = table.read("name", |node| node.name().map(|name| node.at(name)));
-    let steered = table.read("type", |node| node.choice(TYPES).map(|steered| node.at(steered)));
+    let steered = table.read("type", |node| node.choice(TYPES));
     let ttl = table.read_or("ttl", DEFAULT_TTL, |node| node.number(1..=MAX_TTL));
     let enabled = table.read_or("enabled", true, Node::boolean);
-    let policy = table.read("policy", |node| node.choice(POLICIES));
-    let pools = table.read("pool", |node| {
-        let pools = node.filled_list(|item| read_use(item, policy))?;
-        Some(pools.into_iter().map(|pool| pool.value).collect::<Vec<_>>())
+    let policy = table.read("policy", read_policy);
+    let preemption = read_preemption(&table, policy, &[Policy::Ordinal, Policy::NearestSource]);
+    let sticky = read_sticky(&table, policy);
+    let max_answers = table.read_or("max_answers", None, |node| read_max_answers(node, steered).map(Some));
+    let all_down = table.read_or("all_down", AllDownSpec::Action(AllDownAction::DefaultPool), |node| {
+        all_down::read(node, steered)
     });
-    let pools = pools?;
+    let source_fallback = table.read_or("source_fallback", SourceFallback::Default, |node| {
+        check_policy(node, "\"source_fallback\"", policy, &[Policy::NearestSource]);
+        node.choice(FALLBACKS)
+    });
+    let pools = table.read("pool", |node| node.filled_list(|item| read_use(item, policy)))?;
+    let pools: Vec<_> = pools.into_iter().map(|pool| pool.value).collect();
     node.report.unique("the pool", pools.iter().map(|used| (&used.pool.value, &used.pool.place)));
-    node.report.unique("the ordinal", pools.iter().map(|used| (used.ordinal.value, &used.ordinal.place)));
-    Some(DomainSpec { name: name?, steered: steered?, ttl: ttl?, enabled: enabled?, policy: policy?, pools })
+    check_ordinals(node.report, pools.iter().map(|used| (used.ordinal.value, &used.ordinal.place)));
+    check_sticky_members(&table, sticky?, pools.len(), "pools");
+    let name = name?;
+    let domain = AccessDomain {
+        ttl: ttl?,
+        enabled: enabled?,
+        preemption: preemption?,
+        sticky: sticky?.0,
+        max_answers: max_answers?,
+        source_fallback: source_fallback?,
+        ..AccessDomain::new(name.value.clone(), steered?, policy?)
+    };
+    Some(DomainSpec { name, domain, all_down: all_down?, pools })
+}
+
+fn read_max_answers(node: &Node<'_>, steered: Option<SteeredType>) -> Option<u16> {
+    if steered == Some(SteeredType::Cname) {
+        let message = "\"max_answers\" does not belong to type CNAME, whose answer is one name; leave it out";
+        node.report.error(&node.place, message);
+    }
+    node.number(1..=MAX_ANSWERS)
 }
 
 fn read_use(node: &Node<'_>, policy: Option<Policy>) -> Option<UseSpec> {
     let table = node.table()?.with_keys(USE_KEYS);
     let pool = table.read("pool", |node| node.text().map(|name| node.at(name.to_owned())));
     let ordinal = table.read("ordinal", read_ordinal);
-    let sources = match (policy, table.get("sources")) {
-        (Some(Policy::Ordinal), Some(node)) => {
-            let message =
-                "sources do not belong to policy \"ordinal\"; leave them out, or use \"nearest-source\"";
-            node.report.error(&node.place, message);
-            None
-        }
-        (Some(Policy::NearestSource), None) => {
-            let message = "\"sources\" is missing; policy \"nearest-source\" needs at least one, for example [\"default\"]";
-            table.report.error(&table.place, message);
-            return None;
-        }
-        (_, Some(node)) => {
-            node.distinct_list(|item| item.text().map(str::to_owned)).map(|list| node.at(list))
-        }
-        (_, None) => None,
-    };
-    Some(UseSpec { pool: pool?, ordinal: ordinal?, sources })
+    let weight = read_weight(&table, policy);
+    let sources = read_sources(&table, policy);
+    Some(UseSpec { pool: pool?, ordinal: ordinal?, weight: weight?, sources: sources? })
 }
 
 impl DomainSpec {
     /// What it means; the specification is kept for the places of what is written.
     fn into_domain(self, report: &Report<'_>, known: &Known<'_>) -> (Self, AccessDomain) {
+        let steered = self.domain.steered;
         let mut pools: Vec<_> =
-            self.pools.iter().filter_map(|used| used.resolve(report, known, self.steered.value)).collect();
+            self.pools.iter().filter_map(|used| used.resolve(report, known, steered)).collect();
         pools.sort_by_key(|used| used.ordinal);
-        let serves_default = pools.iter().any(|used| used.sources.contains(&DEFAULT_SOURCE));
-        if self.policy == Policy::NearestSource && !serves_default {
+        let all_down = match &self.all_down {
+            AllDownSpec::Action(action) => action.clone(),
+            AllDownSpec::Pool(reference) => {
+                resolve_pool(report, known, steered, reference).map(AllDownAction::Pool).unwrap_or_default()
+            }
+        };
+        let domain = AccessDomain { all_down, pools, ..self.domain.clone() };
+        let serves_default = domain.pools.iter().any(|used| used.sources.contains(&DEFAULT_SOURCE));
+        if domain.policy == Policy::NearestSource && !serves_default {
             let message = "no pool has the source \"default\": clients that match no source get no answer";
             report.warn(&self.name.place, message);
         }
-        let domain = AccessDomain {
-            ttl: self.ttl,
-            enabled: self.enabled,
-            pools,
-            ..AccessDomain::new(self.name.value.clone(), self.steered.value, self.policy)
-        };
+        let weights = domain.pools.iter().map(|used| used.weight);
+        warn_of_zero_weights(report, &self.name.place, domain.policy, weights);
         (self, domain)
     }
 }
 
 impl UseSpec {
     fn resolve(&self, report: &Report<'_>, known: &Known<'_>, steered: SteeredType) -> Option<PoolUse> {
-        let written = self.sources.iter().flat_map(|sources| &sources.value);
+        let sources = self.sources.iter();
         let sources =
-            written.filter_map(|name| known.source_names.resolve(report, name).map(SourceId)).collect();
-        let index = known.pool_names.resolve(report, &self.pool)?;
-        // Out of step only when some pool could not be read.
-        let pool = known.pools.get(index).filter(|pool| pool.name == self.pool.value)?;
-        if let Some(fitting) = misfit(steered, pool.kind) {
-            let message = format!(
-                "\"{}\" is a pool of kind \"{}\"; an access domain of type {steered} takes {fitting}",
-                pool.name, pool.kind
-            );
-            report.error(&self.pool.place, message);
-        }
-        Some(PoolUse { sources, ..PoolUse::new(PoolId(index), self.ordinal.value) })
+            sources.filter_map(|name| known.source_names.resolve(report, name).map(SourceId)).collect();
+        let pool = resolve_pool(report, known, steered, &self.pool)?;
+        Some(PoolUse { sources, weight: self.weight, ..PoolUse::new(pool, self.ordinal.value) })
     }
+}
+
+/// The pool of this name, which is reported when an access domain of this type does not take it.
+fn resolve_pool(
+    report: &Report<'_>,
+    known: &Known<'_>,
+    steered: SteeredType,
+    reference: &At<String>,
+) -> Option<PoolId> {
+    let index = known.pool_names.resolve(report, reference)?;
+    // Out of step only when some pool could not be read.
+    let pool = known.pools.get(index).filter(|pool| pool.name == reference.value)?;
+    if let Some(fitting) = misfit(steered, pool.kind) {
+        let others = known.pools.iter().filter(|pool| misfit(steered, pool.kind).is_none());
+        let others: Vec<_> = others.map(|pool| pool.name.as_str()).collect();
+        let message = format!(
+            "\"{}\" is a pool of kind \"{}\"; an access domain of type {steered} takes {fitting}; {}",
+            pool.name,
+            pool.kind,
+            suggestion(&pool.name, &others)
+        );
+        report.error(&reference.place, message);
+    }
+    Some(PoolId(index))
 }
 
 /// What an access domain takes, when it does not take this kind of pool.

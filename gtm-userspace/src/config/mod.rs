@@ -6,16 +6,20 @@
 
 #![forbid(unsafe_code)]
 
+mod all_down;
+mod control;
 mod domain_rules;
 mod domains;
 mod file;
 pub mod model;
 mod names;
+mod policy;
 mod pools;
 mod problem;
 mod reader;
 mod service;
 mod sources;
+mod targets;
 mod templates;
 #[cfg(test)]
 mod tests;
@@ -35,7 +39,8 @@ use names::Names;
 use reader::{Report, Table};
 
 /// Keys at the top of the file.
-const KEYS: &[&str] = &["version", "service", "geo", "zone", "source", "template", "pool", "domain"];
+const KEYS: &[&str] =
+    &["version", "service", "control", "store", "geo", "zone", "source", "template", "pool", "domain"];
 /// The only version of the language so far.
 const VERSION: u32 = 1;
 /// Larger than any real configuration, small enough to read whole.
@@ -76,6 +81,8 @@ fn read(root: &Table<'_>, folder: &Path) -> Option<Model> {
     root.read("version", |node| node.number(VERSION..=VERSION))?;
     root.report_unknown(KEYS);
     let service = service::read(root);
+    let control = control::read_control(root, folder);
+    let store = control::read_store(root, folder);
     let geo_databases = service::read_databases(root, folder);
     let zones = zones::read(root, folder);
     let mut source_names = Names::new("source");
@@ -83,7 +90,7 @@ fn read(root: &Table<'_>, folder: &Path) -> Option<Model> {
     let mut template_names = Names::new("template");
     let templates = templates::read(root, &mut template_names);
     let mut pool_names = Names::new("pool");
-    let (pools, checks) = pools::read(root, &mut pool_names, &template_names);
+    let (pools, checks) = pools::read(root, &mut pool_names, &template_names, &source_names);
     let known = Known { zones: &zones, source_names: &source_names, pool_names: &pool_names, pools: &pools };
     let domains = domains::read(root, &known);
     for names in [&source_names, &template_names, &pool_names] {
@@ -91,8 +98,8 @@ fn read(root: &Table<'_>, folder: &Path) -> Option<Model> {
     }
     Some(Model {
         service: service?,
-        control: model::Control::default(),
-        store: model::StoreSettings::default(),
+        control: control?,
+        store: store?,
         geo_databases: geo_databases?,
         zones,
         sources,
@@ -108,6 +115,8 @@ fn read(root: &Table<'_>, folder: &Path) -> Option<Model> {
 const LANGUAGE: &[(&str, &[&str])] = &[
     ("", KEYS),
     ("service", service::KEYS),
+    ("control", control::CONTROL_KEYS),
+    ("store", control::STORE_KEYS),
     ("geo", service::GEO_KEYS),
     ("zone", zones::KEYS),
     ("source", sources::KEYS),

@@ -1,22 +1,39 @@
 //! `[pool.NAME]` and `[[pool.NAME.address]]`: pools, their addresses, and the checks that these need.
 
-use std::collections::HashMap;
-use std::net::IpAddr;
+use std::borrow::Borrow;
+use std::collections::{BTreeSet, HashMap};
 
 use super::model::{
-    Address, AddressMode, Check, CheckId, MAX_POOL_ADDRESSES, Pool, PoolKind, Target, TemplateId,
+    Address, AddressMode, Check, CheckId, DEFAULT_SOURCE, Judgement, MAX_POOL_ADDRESSES, Policy, Pool,
+    PoolKind, SourceId, Target, TemplateId,
 };
 use super::names::Names;
-use super::reader::{At, Node, Table};
-use crate::name::Name;
+use super::policy::{
+    check_sticky_members, read_judgement, read_policy, read_preemption, read_sources, read_sticky,
+    read_weight, warn_of_zero_weights,
+};
+use super::reader::{At, Node, Place, Report, Table};
+use super::targets;
 
 /// Keys of a pool.
-pub(super) const KEYS: &[&str] = &["kind", "enabled", "templates", "address"];
+pub(super) const KEYS: &[&str] = &[
+    "kind",
+    "enabled",
+    "templates",
+    "policy",
+    "preemptive",
+    "sticky",
+    "judgement",
+    "min_available",
+    "check_judgement",
+    "address",
+];
 /// Keys of an address.
-pub(super) const ADDRESS_KEYS: &[&str] = &["address", "ordinal", "mode", "enabled", "templates"];
+pub(super) const ADDRESS_KEYS: &[&str] =
+    &["address", "ordinal", "mode", "enabled", "templates", "weight", "sources", "check_judgement"];
 
 /// The ordinals that can be given, here and to the pools of an access domain.
-pub(super) const ORDINALS: std::ops::RangeInclusive<u32> = 1..=65535;
+const ORDINALS: std::ops::RangeInclusive<u32> = 1..=65535;
 
 const KINDS: &[(&str, PoolKind)] =
     &[("ipv4", PoolKind::Ipv4), ("ipv6", PoolKind::Ipv6), ("domain", PoolKind::Domain)];
@@ -24,30 +41,45 @@ const MODES: &[(&str, AddressMode)] =
     &[("auto", AddressMode::Auto), ("online", AddressMode::Online), ("offline", AddressMode::Offline)];
 
 /// Reads all pools and, as their addresses need them, the distinct checks.
-pub(super) fn read(root: &Table<'_>, names: &mut Names, templates: &Names) -> (Vec<Pool>, Vec<Check>) {
+pub(super) fn read(
+    root: &Table<'_>,
+    names: &mut Names,
+    templates: &Names,
+    sources: &Names,
+) -> (Vec<Pool>, Vec<Check>) {
     let mut checks = Checks::default();
     let specs = names.define(root, "pool", read_pool);
-    let pools = specs.into_iter().map(|spec| spec.into_pool(root, templates, &mut checks)).collect();
+    let resolve = |spec: PoolSpec| spec.into_pool(root.report, templates, sources, &mut checks);
+    let pools = specs.into_iter().map(resolve).collect();
     (pools, checks.list)
 }
 
 /// A pool as it is written.
 struct PoolSpec {
-    name: String,
-    kind: PoolKind,
-    enabled: bool,
+    place: Place,
+    /// Without addresses.
+    pool: Pool,
     templates: Vec<At<String>>,
     addresses: Vec<AddressSpec>,
 }
 
 /// An address as it is written.
 struct AddressSpec {
-    target: At<Target>,
-    ordinal: At<u32>,
-    mode: AddressMode,
-    enabled: bool,
+    place: Place,
+    ordinal_place: Place,
+    /// Without sources and checks.
+    address: Address,
+    sources: Vec<At<String>>,
     /// In place of the pool's.
     templates: Option<Vec<At<String>>>,
+}
+
+/// What the addresses of a pool must know of it; nothing where the pool's own value is bad.
+#[derive(Clone, Copy)]
+struct Context {
+    kind: Option<PoolKind>,
+    policy: Option<Policy>,
+    check_judgement: Option<Judgement>,
 }
 
 /// The distinct checks so far.
@@ -62,19 +94,36 @@ fn read_pool(name: &str, node: &Node<'_>) -> Option<PoolSpec> {
     let kind = table.read("kind", |node| node.choice(KINDS));
     let enabled = table.read_or("enabled", true, Node::boolean);
     let templates = table.read_or("templates", Vec::new(), read_templates);
+    let policy = table.read_or("policy", Policy::Ordinal, read_policy);
+    let preemption = read_preemption(&table, policy, &[Policy::Ordinal]);
+    let sticky = read_sticky(&table, policy);
+    let judgement = table.read_or("judgement", Judgement::Any, read_judgement);
+    let min_available = table.read_or("min_available", 1, |node| node.number(1..=MAX_POOL_ADDRESSES));
+    let check_judgement = table.read_or("check_judgement", Judgement::All, read_judgement);
     // A pool whose kind is unknown still has its addresses read, for what else is wrong with them.
-    let addresses = table.read_or("address", Vec::new(), |node| node.list(|item| read_address(item, kind)));
-    let addresses: Vec<_> = addresses?.into_iter().map(|address| address.value).collect();
+    let context = Context { kind, policy, check_judgement };
+    let addresses =
+        table.read_or("address", Vec::new(), |node| node.list(|item| read_address(item, context)))?;
+    let addresses: Vec<_> = addresses.into_iter().map(|address| address.value).collect();
+    check_addresses(node, &addresses);
+    check_sticky_members(&table, sticky?, addresses.len(), "addresses");
+    let pool = Pool {
+        enabled: enabled?,
+        policy: policy?,
+        preemption: preemption?,
+        sticky: sticky?.0,
+        judgement: judgement?,
+        min_available: min_available?,
+        ..Pool::new(name.to_owned(), kind?)
+    };
+    check_judgement?;
+    Some(PoolSpec { place: node.place.clone(), pool, templates: templates?, addresses })
+}
 
+fn check_addresses(node: &Node<'_>, addresses: &[AddressSpec]) {
     let report = node.report;
-    report.unique(
-        "the address",
-        addresses.iter().map(|address| (&address.target.value, &address.target.place)),
-    );
-    report.unique(
-        "the ordinal",
-        addresses.iter().map(|address| (address.ordinal.value, &address.ordinal.place)),
-    );
+    report.unique("the address", addresses.iter().map(|spec| (&spec.address.target, &spec.place)));
+    check_ordinals(report, addresses.iter().map(|spec| (spec.address.ordinal, &spec.ordinal_place)));
     if addresses.len() > MAX_POOL_ADDRESSES {
         let message =
             format!("{} addresses in this pool; at most {MAX_POOL_ADDRESSES} fit an answer", addresses.len());
@@ -83,21 +132,34 @@ fn read_pool(name: &str, node: &Node<'_>) -> Option<PoolSpec> {
     if addresses.is_empty() {
         report.warn(&node.place, "this pool has no address, so it is never available");
     }
-    Some(PoolSpec { name: name.to_owned(), kind: kind?, enabled: enabled?, templates: templates?, addresses })
 }
 
-fn read_address(node: &Node<'_>, kind: Option<PoolKind>) -> Option<AddressSpec> {
+fn read_address(node: &Node<'_>, context: Context) -> Option<AddressSpec> {
     let table = node.table()?.with_keys(ADDRESS_KEYS);
-    let target = table.read("address", |node| read_target(node, kind?).map(|target| node.at(target)));
+    let target = table.read("address", |node| Some(node.at(targets::read_in_pool(node, context.kind?)?)));
     let ordinal = table.read("ordinal", read_ordinal);
     let mode = table.read_or("mode", AddressMode::Auto, |node| node.choice(MODES));
     let enabled = table.read_or("enabled", true, Node::boolean);
     let templates = table.read_or("templates", None, |node| read_templates(node).map(Some));
-    Some(AddressSpec {
-        target: target?,
-        ordinal: ordinal?,
+    let weight = read_weight(&table, context.policy);
+    let sources = read_sources(&table, context.policy);
+    let judgement = match table.get("check_judgement") {
+        Some(node) => read_judgement(node),
+        None => context.check_judgement,
+    };
+    let (target, ordinal) = (target?, ordinal?);
+    let address = Address {
         mode: mode?,
         enabled: enabled?,
+        weight: weight?,
+        judgement: judgement?,
+        ..Address::new(target.value, ordinal.value)
+    };
+    Some(AddressSpec {
+        place: target.place,
+        ordinal_place: ordinal.place,
+        address,
+        sources: sources?,
         templates: templates?,
     })
 }
@@ -107,6 +169,19 @@ pub(super) fn read_ordinal(node: &Node<'_>) -> Option<At<u32>> {
     node.number(ORDINALS).map(|ordinal| node.at(ordinal))
 }
 
+/// Reports every ordinal of a level that was there before, with the next one that is free.
+pub(super) fn check_ordinals<P: Borrow<Place>>(
+    report: &Report<'_>,
+    ordinals: impl Iterator<Item = (u32, P)> + Clone,
+) {
+    let taken: BTreeSet<_> = ordinals.clone().map(|(ordinal, _)| ordinal).collect();
+    report.unique_or("the ordinal", ordinals, |ordinal| {
+        let free = |candidate: &u32| !taken.contains(candidate);
+        let next = (*ordinal..=*ORDINALS.end()).find(free).or_else(|| ORDINALS.rev().find(free));
+        next.map_or_else(String::new, |next| format!("; the next free one is {next}"))
+    });
+}
+
 /// Names of templates; none at all means no check.
 fn read_templates(node: &Node<'_>) -> Option<Vec<At<String>>> {
     let templates = node.list(|item| item.text().map(str::to_owned))?;
@@ -114,66 +189,49 @@ fn read_templates(node: &Node<'_>) -> Option<Vec<At<String>>> {
     Some(templates)
 }
 
-fn read_target(node: &Node<'_>, kind: PoolKind) -> Option<Target> {
-    let text = node.text()?;
-    let address = text.parse::<IpAddr>();
-    let wrong = match (kind, address) {
-        (PoolKind::Domain, Ok(_)) => "an address in a pool of kind \"domain\"; a domain name is expected",
-        (PoolKind::Domain, Err(_)) => {
-            let name = node.name()?;
-            if name != Name::root() {
-                return Some(Target::Name(name));
-            }
-            "the root; the name of a host is expected"
-        }
-        (PoolKind::Ipv4, Ok(IpAddr::V6(_))) => {
-            "an IPv6 address in a pool of kind \"ipv4\"; an IPv4 address is expected"
-        }
-        (PoolKind::Ipv4, Err(_)) => "not an IPv4 address, as a pool of kind \"ipv4\" needs",
-        (PoolKind::Ipv6, Ok(IpAddr::V4(_))) => {
-            "an IPv4 address in a pool of kind \"ipv6\"; an IPv6 address is expected"
-        }
-        (PoolKind::Ipv6, Err(_)) => "not an IPv6 address, as a pool of kind \"ipv6\" needs",
-        (_, Ok(address)) if address.is_unspecified() => {
-            "the unspecified address; the address of a host is expected"
-        }
-        (_, Ok(address)) if address.is_multicast() => {
-            "a multicast address; the address of a host is expected"
-        }
-        (_, Ok(IpAddr::V4(address))) if address.is_broadcast() => {
-            "the broadcast address; the address of a host is expected"
-        }
-        (_, Ok(IpAddr::V6(address))) if address.to_ipv4_mapped().is_some() => {
-            "an IPv4 address in IPv6 form; use a pool of kind \"ipv4\""
-        }
-        (PoolKind::Ipv4 | PoolKind::Ipv6, Ok(address)) => return Some(Target::Ip(address)),
-    };
-    node.reject(wrong);
-    None
-}
-
 impl PoolSpec {
-    fn into_pool(self, root: &Table<'_>, names: &Names, checks: &mut Checks) -> Pool {
+    fn into_pool(self, report: &Report<'_>, templates: &Names, sources: &Names, checks: &mut Checks) -> Pool {
         // Resolved even when every address has its own list: an unknown name is an error all the same.
         let resolve = |references: &[At<String>]| -> Vec<TemplateId> {
-            references.iter().filter_map(|name| names.resolve(root.report, name).map(TemplateId)).collect()
+            references.iter().filter_map(|name| templates.resolve(report, name).map(TemplateId)).collect()
         };
-        let templates = resolve(&self.templates);
+        let of_pool = resolve(&self.templates);
         let addresses = self.addresses.into_iter().map(|spec| {
             let own = spec.templates.as_deref().map(resolve);
-            let target = spec.target.value;
-            let checked_by = own.as_ref().unwrap_or(&templates);
-            let checks = checked_by.iter().map(|template| checks.add(&target, *template)).collect();
-            Address {
-                mode: spec.mode,
-                enabled: spec.enabled,
-                checks,
-                ..Address::new(target, spec.ordinal.value)
-            }
+            let target = &spec.address.target;
+            let checked_by = own.as_ref().unwrap_or(&of_pool);
+            let checks = checked_by.iter().map(|template| checks.add(target, *template)).collect();
+            let sources =
+                spec.sources.iter().filter_map(|name| sources.resolve(report, name).map(SourceId)).collect();
+            Address { sources, checks, ..spec.address }
         });
         let mut addresses: Vec<_> = addresses.collect();
         addresses.sort_by_key(|address| address.ordinal);
-        Pool { enabled: self.enabled, addresses, ..Pool::new(self.name, self.kind) }
+        let pool = Pool { addresses, ..self.pool };
+        warn_of_doubts(report, &self.place, &pool);
+        pool
+    }
+}
+
+/// Warns of a pool that answers less than is probably meant; one without addresses has been told of.
+fn warn_of_doubts(report: &Report<'_>, place: &Place, pool: &Pool) {
+    if pool.addresses.is_empty() {
+        return;
+    }
+    let enabled = || pool.addresses.iter().filter(|address| address.enabled);
+    let (count, least) = (enabled().count(), pool.min_available);
+    if count < least {
+        let message = format!(
+            "min_available is {least}, but the enabled addresses are {count}, so this pool is never available"
+        );
+        report.warn(place, message);
+    }
+    warn_of_zero_weights(report, place, pool.policy, enabled().map(|address| address.weight));
+    let serves_default = enabled().any(|address| address.sources.contains(&DEFAULT_SOURCE));
+    if pool.policy == Policy::NearestSource && !serves_default {
+        let message =
+            "no address has the source \"default\": clients that match no source get nothing from this pool";
+        report.warn(place, message);
     }
 }
 

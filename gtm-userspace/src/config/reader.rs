@@ -89,11 +89,23 @@ impl<'a> Report<'a> {
         what: &str,
         items: impl IntoIterator<Item = (T, P)>,
     ) {
+        self.unique_or(what, items, |_| String::new());
+    }
+
+    /// The same, and `hint` says what to write instead of a value.
+    pub(super) fn unique_or<T: Eq + Hash + Display, P: Borrow<Place>>(
+        &self,
+        what: &str,
+        items: impl IntoIterator<Item = (T, P)>,
+        hint: impl Fn(&T) -> String,
+    ) {
         let mut first_lines = HashMap::new();
         for (value, place) in items {
             match first_lines.entry(value) {
                 Entry::Occupied(first) => {
-                    let message = format!("{what} \"{}\" is already in line {}", first.key(), first.get());
+                    let hint = hint(first.key());
+                    let message =
+                        format!("{what} \"{}\" is already in line {}{hint}", first.key(), first.get());
                     self.error(place.borrow(), message);
                 }
                 Entry::Vacant(first) => {
@@ -212,12 +224,27 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// True for a value that [`Self::table`] takes.
+    pub(super) fn is_table(&self) -> bool {
+        matches!(self.value, DeValue::Table(_))
+    }
+
     pub(super) fn text(&self) -> Option<&'a str> {
-        if let DeValue::String(text) = self.value { Some(text) } else { self.mismatch("a string") }
+        self.text_or("a string")
+    }
+
+    /// A string, where something else would be right as well: `expected` names all of it.
+    pub(super) fn text_or(&self, expected: &str) -> Option<&'a str> {
+        if let DeValue::String(text) = self.value { Some(text) } else { self.mismatch(expected) }
     }
 
     pub(super) fn boolean(&self) -> Option<bool> {
-        if let DeValue::Boolean(value) = self.value { Some(*value) } else { self.mismatch("true or false") }
+        self.boolean_or("true or false")
+    }
+
+    /// A truth value, where something else would be right as well: `expected` names all of it.
+    pub(super) fn boolean_or(&self, expected: &str) -> Option<bool> {
+        if let DeValue::Boolean(value) = self.value { Some(*value) } else { self.mismatch(expected) }
     }
 
     /// A whole number in a range.
@@ -250,7 +277,7 @@ impl<'a> Node<'a> {
         found.map(|(_, choice)| *choice)
     }
 
-    /// A duration like `"500ms"`, `"5s"` or `"1m"`, in a range.
+    /// A duration like `"500ms"`, `"5s"`, `"1m"`, `"1h"` or `"7d"`, in a range.
     pub(super) fn duration(&self, range: RangeInclusive<Duration>) -> Option<Duration> {
         let allowed =
             format!("allowed \"{}\" to \"{}\"", shown_duration(*range.start()), shown_duration(*range.end()));
@@ -331,6 +358,7 @@ fn parse_duration(text: &str) -> Option<Duration> {
         "s" => Some(Duration::from_secs(number)),
         "m" => number.checked_mul(60).map(Duration::from_secs),
         "h" => number.checked_mul(3600).map(Duration::from_secs),
+        "d" => number.checked_mul(24 * 3600).map(Duration::from_secs),
         _ => None,
     }
 }
@@ -339,6 +367,7 @@ fn parse_duration(text: &str) -> Option<Duration> {
 pub(super) fn shown_duration(duration: Duration) -> String {
     match (duration.as_millis(), duration.as_secs()) {
         (millis, seconds) if u128::from(seconds) * 1000 != millis => format!("{millis}ms"),
+        (_, seconds) if seconds > 0 && seconds % (24 * 3600) == 0 => format!("{}d", seconds / (24 * 3600)),
         (_, seconds) if seconds > 0 && seconds % 3600 == 0 => format!("{}h", seconds / 3600),
         (_, seconds) if seconds % 60 == 0 => format!("{}m", seconds / 60),
         (_, seconds) => format!("{seconds}s"),

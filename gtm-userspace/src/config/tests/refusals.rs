@@ -33,15 +33,15 @@ fn nothing_written_is_ignored() {
     );
     check_bad(
         "ordinal = 2",
-        "ordinal = 2\nweight = 5",
-        &[
-            "24: pool.mainland.address[2].weight: unknown key \"weight\"; valid here: \"address\", \"ordinal\", \"mode\", \"enabled\", \"templates\"",
-        ],
+        "ordinal = 2\nwieght = 5",
+        &["24: pool.mainland.address[2].wieght: unknown key \"wieght\"; did you mean \"weight\"?"],
     );
     check_bad(
         "pool = [{ pool = \"six\",",
         "pool = [{ pool = \"six\", x = 1,",
-        &["43: domain[2].pool[1].x: unknown key \"x\"; valid here: \"pool\", \"ordinal\", \"sources\""],
+        &[
+            "43: domain[2].pool[1].x: unknown key \"x\"; valid here: \"pool\", \"ordinal\", \"sources\", \"weight\"",
+        ],
     );
     check_bad(
         "file = ",

@@ -57,7 +57,7 @@ fn pools_are_ordered_sets() {
     check_pool(
         "ipv4",
         &two("address = \"192.0.2.2\", ordinal = 1"),
-        &["52: pool.p.address[2].ordinal: the ordinal \"1\" is already in line 51"],
+        &["52: pool.p.address[2].ordinal: the ordinal \"1\" is already in line 51; the next free one is 2"],
     );
     check_pool(
         "ipv4",
@@ -108,7 +108,7 @@ fn access_domains_use_pools_that_fit() {
         "A",
         SIX,
         &[
-            "53: domain[4].pool[1].pool: \"six\" is a pool of kind \"ipv6\"; an access domain of type A takes \"ipv4\" or \"domain\"",
+            "53: domain[4].pool[1].pool: \"six\" is a pool of kind \"ipv6\"; an access domain of type A takes \"ipv4\" or \"domain\"; valid here: \"mainland\", \"named\"",
         ],
     );
     check_domain(
@@ -116,7 +116,7 @@ fn access_domains_use_pools_that_fit() {
         "AAAA",
         MAINLAND,
         &[
-            "53: domain[4].pool[1].pool: \"mainland\" is a pool of kind \"ipv4\"; an access domain of type AAAA takes \"ipv6\" or \"domain\"",
+            "53: domain[4].pool[1].pool: \"mainland\" is a pool of kind \"ipv4\"; an access domain of type AAAA takes \"ipv6\" or \"domain\"; valid here: \"six\", \"named\"",
         ],
     );
     check_domain(
@@ -124,7 +124,7 @@ fn access_domains_use_pools_that_fit() {
         "CNAME",
         MAINLAND,
         &[
-            "53: domain[4].pool[1].pool: \"mainland\" is a pool of kind \"ipv4\"; an access domain of type CNAME takes \"domain\"",
+            "53: domain[4].pool[1].pool: \"mainland\" is a pool of kind \"ipv4\"; an access domain of type CNAME takes \"domain\"; valid here: \"named\"",
         ],
     );
     check_domain(
@@ -143,7 +143,7 @@ fn access_domains_use_pools_that_fit() {
         "a.example.com",
         "A",
         &format!("{MAINLAND},\n{}", used("named", 1)),
-        &["54: domain[4].pool[2].ordinal: the ordinal \"1\" is already in line 53"],
+        &["54: domain[4].pool[2].ordinal: the ordinal \"1\" is already in line 53; the next free one is 2"],
     );
     check_domain(
         "a.example.com",
@@ -156,7 +156,7 @@ fn access_domains_use_pools_that_fit() {
         "A",
         "{ pool = \"mainland\", ordinal = 1, sources = [\"default\"] }",
         &[
-            "53: domain[4].pool[1].sources: sources do not belong to policy \"ordinal\"; leave them out, or use \"nearest-source\"",
+            "53: domain[4].pool[1].sources: \"sources\" does not belong to policy \"ordinal\"; leave it out, or use policy \"nearest-source\"",
         ],
     );
     check_bad(
@@ -256,7 +256,7 @@ fn a_cname_is_alone_at_its_name() {
         "A",
         MAINLAND,
         &[
-            "50: domain[4].name: \"alias.example.com\" is an access domain of type CNAME in line 45; a CNAME has no other type beside it",
+            "50: domain[4].name: \"alias.example.com\" is an access domain of type CNAME in line 45; a CNAME has no other type beside it, so leave one of the two out",
         ],
     );
     check_domain(
@@ -264,7 +264,7 @@ fn a_cname_is_alone_at_its_name() {
         "CNAME",
         NAMED,
         &[
-            "50: domain[4].name: the zone \"example.com\" has other records at \"ns.example.com\"; a CNAME has none beside it",
+            "50: domain[4].name: the zone \"example.com\" has other records at \"ns.example.com\"; a CNAME has none beside it, so remove them or choose another name",
         ],
     );
     check_domain(
@@ -272,7 +272,7 @@ fn a_cname_is_alone_at_its_name() {
         "CNAME",
         NAMED,
         &[
-            "50: domain[4].name: the zone \"example.com\" has other records at \"example.com\"; a CNAME has none beside it",
+            "50: domain[4].name: the zone \"example.com\" has other records at \"example.com\"; a CNAME has none beside it, so remove them or choose another name",
         ],
     );
 }
