@@ -3,6 +3,7 @@
 
 mod check;
 mod explain;
+mod import;
 mod run;
 
 use std::io::{self, Write};
@@ -35,6 +36,8 @@ enum Verb {
     Check(check::CheckArgs),
     /// Say what a client is answered, and why, without a running daemon.
     Explain(explain::ExplainArgs),
+    /// Turn the configuration of another DNS server into ours, and name what has no equal.
+    Import(import::ImportArgs),
 }
 
 /// Runs the command line of the process.
@@ -43,6 +46,7 @@ pub fn main() -> ExitCode {
         Verb::Run(args) => run::run(&args),
         Verb::Check(args) => check::run(&args),
         Verb::Explain(args) => explain::run(&args),
+        Verb::Import(args) => import::run(&args),
     }
 }
 
