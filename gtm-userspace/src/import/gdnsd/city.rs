@@ -43,9 +43,8 @@ impl Cities {
         });
         let index = index.as_ref().map_err(Clone::clone)?;
         let found = index.get(&(country.to_owned(), name.to_owned())).into_iter().flatten();
-        let fitting = found.filter(|(_, codes)| {
-            subdivision.is_none_or(|wanted| codes.iter().any(|code| code == wanted))
-        });
+        let fitting = found
+            .filter(|(_, codes)| subdivision.is_none_or(|wanted| codes.iter().any(|code| code == wanted)));
         let ids: BTreeSet<u32> = fitting.map(|(id, _)| *id).collect();
         if ids.is_empty() {
             return Err(format!("the database knows no city \"{name}\" there"));

@@ -198,7 +198,10 @@ impl Reader<'_, '_, '_> {
             }
             At::Country(country) | At::Subdivision { country, .. } => {
                 if is_part(item.key) {
-                    return Some(At::Subdivision { country: country.clone(), code: format!("{country}-{code}") });
+                    return Some(At::Subdivision {
+                        country: country.clone(),
+                        code: format!("{country}-{code}"),
+                    });
                 }
                 let within = match above {
                     At::Subdivision { code, .. } => code.rsplit('-').next(),
@@ -209,7 +212,9 @@ impl Reader<'_, '_, '_> {
                     Err(reason) => {
                         item.no_equal(
                             self.maps.report,
-                            format!("cities go by their GeoNames identifier, not by name: {reason}; left out"),
+                            format!(
+                                "cities go by their GeoNames identifier, not by name: {reason}; left out"
+                            ),
                         );
                         None
                     }
@@ -274,7 +279,9 @@ impl Reader<'_, '_, '_> {
     /// The list with this order, made when there is none. One with exclusions is nobody else's.
     fn list(&mut self, item: &Item<'_>, datacenters: Vec<String>, exclude: &[String]) -> usize {
         let found = self.lists.iter().position(|list| {
-            exclude.is_empty() && list.clients.exclude_subdivisions.is_empty() && list.datacenters == datacenters
+            exclude.is_empty()
+                && list.clients.exclude_subdivisions.is_empty()
+                && list.datacenters == datacenters
         });
         found.unwrap_or_else(|| {
             self.lists.push(List {

@@ -74,12 +74,22 @@ fn locate(path: &Path) -> (PathBuf, PathBuf) {
     }
 }
 
-fn translate(folder: &Path, file: &Path, hash: &Hash, interfaces: &[String]) -> Result<Imported, ImportError> {
+fn translate(
+    folder: &Path,
+    file: &Path,
+    hash: &Hash,
+    interfaces: &[String],
+) -> Result<Imported, ImportError> {
     let report = Report::default();
     let root = Section::root(hash);
     let mut naming = Naming::default();
     let options = options::read(&root, &report);
-    if options.listen.is_empty() && root.take("options").and_then(|item| item.section()).is_none_or(|section| section.take("listen").is_none()) {
+    if options.listen.is_empty()
+        && root
+            .take("options")
+            .and_then(|item| item.section())
+            .is_none_or(|section| section.take("listen").is_none())
+    {
         let place = Place { file: file.into(), line: 1 };
         let reason = "without it gdnsd listens on every address of the host; the kernel answers for exact addresses: write \
                       each into [service] listen";
@@ -93,7 +103,8 @@ fn translate(folder: &Path, file: &Path, hash: &Hash, interfaces: &[String]) -> 
     let mut maps = Maps { report: &report, folder: map::folder(folder), databases: Vec::new() };
     let read_maps = read_maps(plugins.get("geoip"), &mut maps, &mut naming);
     let databases = maps.databases;
-    let zones = zone::read_all(&folder.join("zones"), options.default_ttl, &report).map_err(ImportError::Input)?;
+    let zones =
+        zone::read_all(&folder.join("zones"), options.default_ttl, &report).map_err(ImportError::Input)?;
     let context = Context {
         report,
         services,
@@ -142,7 +153,9 @@ fn steer(context: &Context<'_>, options: &options::Options, zone: &Zone, steerin
             context.report.no_equal(place, &key, reason);
             continue;
         }
-        let Some(node) = resource::resolve(context, &record.plugin, &record.resource, place, &key) else { continue };
+        let Some(node) = resource::resolve(context, &record.plugin, &record.resource, place, &key) else {
+            continue;
+        };
         let flat = node.flatten(context);
         let ttl = ttl::of(context, options, record, &flat);
         steering.add(context, record, &flat, ttl);
@@ -163,7 +176,11 @@ fn keep_unused(context: &Context<'_>, steering: &mut Steering) {
         let Some(node) = resource::resolve(context, &plugin, &name, &place, &path) else { continue };
         let leaves = node.leaves();
         leaves.iter().for_each(|leaf| steering.keep(context, leaf));
-        let what = if leaves.len() == 1 { "its pool is written" } else { "its pools are written, not what chooses among them" };
+        let what = if leaves.len() == 1 {
+            "its pool is written"
+        } else {
+            "its pools are written, not what chooses among them"
+        };
         context.report.no_equal(&place, &path, format!("no name of a zone file uses it: {what}"));
     }
 }
@@ -172,10 +189,12 @@ fn keep_unused(context: &Context<'_>, steering: &mut Steering) {
 fn with_file_names(zones: Vec<Zone>) -> Vec<(Zone, ZoneFile)> {
     let mut given = BTreeSet::new();
     let named = zones.into_iter().map(|zone| {
-        let allowed = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.');
+        let allowed =
+            |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.');
         let name = zone.origin.to_string();
         let base = if name == "." { "root".to_owned() } else { name };
-        let base: String = base.chars().map(|character| if allowed(character) { character } else { '_' }).collect();
+        let base: String =
+            base.chars().map(|character| if allowed(character) { character } else { '_' }).collect();
         let mut file_name = format!("{base}.zone");
         let mut number: usize = 2;
         while !given.insert(file_name.clone()) {

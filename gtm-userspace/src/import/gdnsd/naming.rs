@@ -33,7 +33,8 @@ impl Naming {
 
 fn unique(given: &mut BTreeSet<String>, wanted: &str) -> String {
     let allowed = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.');
-    let mut base: String = wanted.chars().map(|character| if allowed(character) { character } else { '-' }).collect();
+    let mut base: String =
+        wanted.chars().map(|character| if allowed(character) { character } else { '-' }).collect();
     base.truncate(MAX_BASE);
     if base.is_empty() {
         base.push_str("unnamed");

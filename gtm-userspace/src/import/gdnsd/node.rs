@@ -106,7 +106,9 @@ impl Node {
                 // A list of one is not shortened.
                 let skipped = usize::from(list.skip_first && list.datacenters.len() > 1);
                 let nodes = list.datacenters.iter().skip(skipped);
-                nodes.map(|(_, node)| node.flatten_nested(context)).fold(Flat::List(Vec::new()), |before, after| join(before, after, None, context))
+                nodes
+                    .map(|(_, node)| node.flatten_nested(context))
+                    .fold(Flat::List(Vec::new()), |before, after| join(before, after, None, context))
             }
             Self::Geo(geo) => geo.flatten(context),
         }
@@ -132,9 +134,8 @@ impl Geo {
             let skipped = usize::from(self.skip_first && list.datacenters.len() > 1);
             let nodes = list.datacenters.iter().skip(skipped).filter_map(|name| self.datacenters.get(name));
             let flats = nodes.map(|node| node.flatten_nested(context));
-            let joined = flats.fold(Flat::List(Vec::new()), |before, after| {
-                join(before, after, Some(self), context)
-            });
+            let joined =
+                flats.fold(Flat::List(Vec::new()), |before, after| join(before, after, Some(self), context));
             lists.push(match joined {
                 Flat::List(leaves) => leaves,
                 Flat::Geo { .. } | Flat::Groups(_) => Vec::new(),

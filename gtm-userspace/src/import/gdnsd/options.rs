@@ -35,10 +35,18 @@ const NO_EQUAL: &[(&str, Option<&str>, &str)] = &[
     ("udp_rcvbuf", None, "the buffers of UDP sockets are those of the system"),
     ("udp_sndbuf", None, "the buffers of UDP sockets are those of the system"),
     ("tcp_control", None, "the daemon takes requests on its Unix socket only"),
-    ("zones_strict_data", None, "which problems of a zone are errors is fixed; `gtm check` shows all of them"),
+    (
+        "zones_strict_data",
+        None,
+        "which problems of a zone are errors is fixed; `gtm check` shows all of them",
+    ),
     ("zones_rfc1035_threads", None, "zone files are read one after the other"),
     ("lock_mem", Some("false"), "memory is not locked"),
-    ("disable_text_autosplit", None, "a string of more than 255 bytes is written as several into the zone file"),
+    (
+        "disable_text_autosplit",
+        None,
+        "a string of more than 255 bytes is written as several into the zone file",
+    ),
     ("max_edns_response", Some("1232"), "UDP answers have at most 1232 bytes"),
     ("max_edns_response_v6", Some("1232"), "UDP answers have at most 1232 bytes"),
     ("edns_client_subnet", Some("true"), "the client subnet of a query decides whenever there is one"),
@@ -99,7 +107,8 @@ fn name_no_equal(item: &Item<'_>, report: &Report) {
 /// One address, an array of them, or a hash with options for each.
 fn read_listen(item: &Item<'_>, port: u32, report: &Report) -> Vec<SocketAddr> {
     let mut found = Vec::new();
-    let mut add = |item: &Item<'_>, text: &str| match parse_listen(text, port) {
+    let mut add = |item: &Item<'_>, text: &str| {
+        match parse_listen(text, port) {
         Some(address) if address.ip().is_unspecified() => item.no_equal(
             report,
             format!("\"{text}\" is every address of the host; the kernel answers for exact addresses: write each into [service] listen"),
@@ -111,6 +120,7 @@ fn read_listen(item: &Item<'_>, port: u32, report: &Report) -> Vec<SocketAddr> {
             "\"any\" is every address of the host; the kernel answers for exact addresses: write each into [service] listen",
         ),
         None => item.no_equal(report, format!("\"{text}\" is not an address; left out")),
+    }
     };
     let Some(section) = item.section() else {
         item.texts(report).into_iter().for_each(|text| add(item, text));

@@ -301,8 +301,12 @@ pub(super) fn make_pools(
     settings: &Inherited<'_>,
     choice: Choice,
 ) -> Vec<Pool> {
-    let of_kind = |kind: Kind| addresses.iter().filter(|address| address.target.kind() == kind).cloned().collect();
-    Kind::ALL.into_iter().filter_map(|kind| make_pool(context, item, of_kind(kind), settings, choice)).collect()
+    let of_kind =
+        |kind: Kind| addresses.iter().filter(|address| address.target.kind() == kind).cloned().collect();
+    Kind::ALL
+        .into_iter()
+        .filter_map(|kind| make_pool(context, item, of_kind(kind), settings, choice))
+        .collect()
 }
 
 /// The leaf of an item.

@@ -29,13 +29,17 @@ const META: &[&str] = &[
 /// The plugins that are configured; those without an equal are named.
 pub(super) fn read_plugins<'v>(root: &Section<'v>, report: &Report) -> BTreeMap<&'v str, Item<'v>> {
     let mut plugins = BTreeMap::new();
-    let Some(section) = root.take("plugins").and_then(|item| item.expect_section(report)) else { return plugins };
+    let Some(section) = root.take("plugins").and_then(|item| item.expect_section(report)) else {
+        return plugins;
+    };
     for item in section.rest() {
         match item.key {
             key if RESOLVING.contains(&key) => {
                 if let ("metafo" | "geoip", Some(section)) = (key, item.section()) {
                     let unknown = section.rest().into_iter().filter(|item| !META.contains(&item.key));
-                    unknown.for_each(|item| item.no_equal(report, "not a setting of this plugin that is known; left out"));
+                    unknown.for_each(|item| {
+                        item.no_equal(report, "not a setting of this plugin that is known; left out")
+                    });
                 }
                 plugins.insert(item.key, item);
             }
@@ -51,7 +55,13 @@ pub(super) fn read_plugins<'v>(root: &Section<'v>, report: &Report) -> BTreeMap<
 }
 
 /// The resource that is named so, made when it is first asked for. `place` and `key` are of what names it.
-pub(super) fn resolve(context: &Context<'_>, plugin: &str, resource: &str, place: &Place, key: &str) -> Option<Node> {
+pub(super) fn resolve(
+    context: &Context<'_>,
+    plugin: &str,
+    resource: &str,
+    place: &Place,
+    key: &str,
+) -> Option<Node> {
     let name = format!("{plugin}!{resource}");
     context.used.borrow_mut().insert(name.clone());
     let known = context.resources.borrow().get(&name).cloned();
@@ -90,7 +100,8 @@ pub(super) fn all(context: &Context<'_>) -> Vec<(String, String, Place, String)>
         };
         for item in resources.iter().flat_map(Section::rest) {
             let is_setting = ["service_types", "up_thresh", "ignore_health", "multi"].contains(&item.key)
-                && *plugin != "static" && !matches!(*plugin, "metafo" | "geoip");
+                && *plugin != "static"
+                && !matches!(*plugin, "metafo" | "geoip");
             if !is_setting {
                 found.push(((*plugin).to_owned(), item.key.to_owned(), item.place.clone(), item.path));
             }
@@ -108,7 +119,8 @@ fn make(context: &Context<'_>, plugin: &str, resource: &str) -> Result<Node, Str
         }
         _ => {}
     }
-    let item = context.plugins.get(plugin).ok_or_else(|| format!("the plugin \"{plugin}\" is not configured"))?;
+    let item =
+        context.plugins.get(plugin).ok_or_else(|| format!("the plugin \"{plugin}\" is not configured"))?;
     let section = item.section().ok_or_else(missing)?;
     match plugin {
         "metafo" | "geoip" => meta::resource(context, plugin, &section, resource).ok_or_else(missing),
@@ -120,7 +132,9 @@ fn make(context: &Context<'_>, plugin: &str, resource: &str) -> Result<Node, Str
             let settings = Inherited::default().and(&section);
             let item = section.take(resource).ok_or_else(missing)?;
             synthesize(context, plugin, &item, resource, &settings).ok_or_else(|| {
-                format!("the resource \"{resource}\" of the plugin \"{plugin}\" has no address that can be used")
+                format!(
+                    "the resource \"{resource}\" of the plugin \"{plugin}\" has no address that can be used"
+                )
             })
         }
     }
@@ -139,7 +153,10 @@ pub(super) fn synthesize(
         "simplefo" => simplefo(context, item, name, settings).map(Node::Leaf),
         "weighted" => weighted::resource(context, item, name, settings),
         _ => {
-            item.no_equal(&context.report, format!("the plugin \"{plugin}\" cannot be described here; left out"));
+            item.no_equal(
+                &context.report,
+                format!("the plugin \"{plugin}\" cannot be described here; left out"),
+            );
             None
         }
     }
@@ -170,9 +187,14 @@ pub(super) fn multifo(
     name: &str,
     settings: &Inherited<'_>,
 ) -> Option<Rc<Leaf>> {
-    leaf_of_families(context, item, name, settings, &|item, settings| {
-        addresses(context, item, settings)
-    }, Choice::AllUp)
+    leaf_of_families(
+        context,
+        item,
+        name,
+        settings,
+        &|item, settings| addresses(context, item, settings),
+        Choice::AllUp,
+    )
 }
 
 /// The first address that is up, else the first.

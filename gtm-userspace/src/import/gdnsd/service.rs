@@ -45,8 +45,7 @@ pub(super) struct Template {
 
 /// All service types by their name in the file, with the two that are always there.
 pub(super) fn read(root: &Section<'_>, naming: &mut Naming, report: &Report) -> BTreeMap<String, Service> {
-    let mut services =
-        BTreeMap::from([("up".to_owned(), Service::Up), ("down".to_owned(), Service::Down)]);
+    let mut services = BTreeMap::from([("up".to_owned(), Service::Up), ("down".to_owned(), Service::Down)]);
     let section = root.take("service_types").and_then(|item| item.expect_section(report));
     for item in section.iter().flat_map(Section::rest) {
         let service = read_service(&item, naming, report).unwrap_or(Service::NoEqual);
@@ -62,9 +61,7 @@ fn read_service(item: &Item<'_>, naming: &mut Naming, report: &Report) -> Option
         return None;
     };
     match plugin.text(report)? {
-        "http_status" | "tcp_connect" => {
-            read_template(item, &section, naming, report).map(Service::Checked)
-        }
+        "http_status" | "tcp_connect" => read_template(item, &section, naming, report).map(Service::Checked),
         "null" => Some(Service::Down),
         "static" => read_static(&section, report),
         other => {
@@ -73,10 +70,8 @@ fn read_service(item: &Item<'_>, naming: &mut Naming, report: &Report) -> Option
                 "extfile" => "a state from a file has no equal",
                 _ => "not a monitoring plugin that is known",
             };
-            plugin.no_equal(
-                report,
-                format!("{kind}; addresses with this service type are not checked for it"),
-            );
+            plugin
+                .no_equal(report, format!("{kind}; addresses with this service type are not checked for it"));
             None
         }
     }
@@ -144,7 +139,10 @@ fn clamped(section: &Section<'_>, key: &str, default: u32, report: &Report) -> u
     let Some(item) = section.take(key) else { return default };
     let count = item.number(report, 1..=65535).unwrap_or(default);
     if count > MAX_COUNT {
-        item.no_equal(report, format!("{count} is above {MAX_COUNT}, the most a template takes; now {MAX_COUNT}"));
+        item.no_equal(
+            report,
+            format!("{count} is above {MAX_COUNT}, the most a template takes; now {MAX_COUNT}"),
+        );
     }
     count.min(MAX_COUNT)
 }

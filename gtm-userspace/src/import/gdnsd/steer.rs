@@ -101,7 +101,13 @@ pub(super) struct Steering {
 
 impl Steering {
     /// The access domains of a name.
-    pub(super) fn add(&mut self, context: &Context<'_>, record: &Record, flat: &Flat, ttl: (u32, Option<String>)) {
+    pub(super) fn add(
+        &mut self,
+        context: &Context<'_>,
+        record: &Record,
+        flat: &Flat,
+        ttl: (u32, Option<String>),
+    ) {
         for steered in types(context, record, flat) {
             let built = match flat {
                 Flat::Groups(groups) => self.use_groups(context, groups, steered),
@@ -302,7 +308,8 @@ fn types(context: &Context<'_>, record: &Record, flat: &Flat) -> Vec<Steered> {
     let leaves = leaves_of(flat);
     let has = |kind: Kind| leaves.iter().any(|leaf| leaf.pool(kind).is_some());
     if has(Kind::Domain) && record.kind == Dynamic::Address {
-        let reason = "a resource with names cannot be used with DYNA; the names are imported as if it were DYNC";
+        let reason =
+            "a resource with names cannot be used with DYNA; the names are imported as if it were DYNC";
         context.report.no_equal(&record.place, &record.key(), reason);
     }
     if !has(Kind::Ipv4) && !has(Kind::Ipv6) {

@@ -12,7 +12,12 @@ use super::zone::Record;
 const MAX_TTL: u32 = 86400;
 
 /// The TTL, and a comment when gdnsd's would be another at times.
-pub(super) fn of(context: &Context<'_>, options: &Options, record: &Record, flat: &Flat) -> (u32, Option<String>) {
+pub(super) fn of(
+    context: &Context<'_>,
+    options: &Options,
+    record: &Record,
+    flat: &Flat,
+) -> (u32, Option<String>) {
     let bounded = |ttl: u32| ttl.clamp(options.min_ttl, options.max_ttl);
     let max = bounded(record.max_ttl);
     let min = bounded(record.min_ttl.unwrap_or(record.max_ttl / 2)).min(max);
@@ -22,10 +27,13 @@ pub(super) fn of(context: &Context<'_>, options: &Options, record: &Record, flat
     if let Some(seconds) = seconds.filter(|_| min < max) {
         ttl = seconds.clamp(min, max);
         if record.min_ttl.is_some() {
-            let reason = format!("the TTL does not follow from the state, between {min} and {max}; it is always {ttl}");
+            let reason = format!(
+                "the TTL does not follow from the state, between {min} and {max}; it is always {ttl}"
+            );
             context.report.no_equal(&record.place, &record.key(), reason);
         }
-        comment = Some(format!("In gdnsd the TTL was between {min} and {max}, {ttl} while everything is up."));
+        comment =
+            Some(format!("In gdnsd the TTL was between {min} and {max}, {ttl} while everything is up."));
     }
     let allowed = ttl.clamp(1, MAX_TTL);
     if allowed != ttl {

@@ -28,7 +28,8 @@ pub(super) fn resource(
         let stray = section.rest().into_iter().filter(|item| !item.key.starts_with("addrs_v"));
         stray.for_each(|item| item.no_equal(&context.report, "stands beside addrs_v4 or addrs_v6; left out"));
     }
-    let mut parts = Parts { name, pools: Vec::new(), grouped: Vec::new(), alone: Vec::new(), nested: Vec::new() };
+    let mut parts =
+        Parts { name, pools: Vec::new(), grouped: Vec::new(), alone: Vec::new(), nested: Vec::new() };
     for stanza in &stanzas {
         if let Some(section) = stanza.section() {
             let inner = outer.and(&section);
@@ -72,10 +73,17 @@ impl Group<'_> {
 }
 
 impl Parts<'_> {
-    fn read(&mut self, context: &Context<'_>, item: &Item<'_>, section: &Section<'_>, settings: &Inherited<'_>) {
+    fn read(
+        &mut self,
+        context: &Context<'_>,
+        item: &Item<'_>,
+        section: &Section<'_>,
+        settings: &Inherited<'_>,
+    ) {
         let is_multi =
             settings.multi.as_ref().and_then(|item| item.boolean(&context.report)).unwrap_or(false);
-        let entries: Vec<_> = section.rest().into_iter().filter(|item| !item.key.starts_with("addrs_v")).collect();
+        let entries: Vec<_> =
+            section.rest().into_iter().filter(|item| !item.key.starts_with("addrs_v")).collect();
         if !entries.iter().any(|entry| entry.value.hash().is_some()) {
             let read = entries.iter().filter_map(|entry| read_weighted(context, entry, settings)).collect();
             self.pools.extend(ungrouped(context, item, read, settings, is_multi));
@@ -85,7 +93,8 @@ impl Parts<'_> {
         for entry in entries {
             let Some(section) = entry.expect_section(&context.report) else { continue };
             let inner = section.rest();
-            let addresses = inner.iter().filter_map(|entry| read_weighted(context, entry, settings)).collect();
+            let addresses =
+                inner.iter().filter_map(|entry| read_weighted(context, entry, settings)).collect();
             groups.push(Group { item: entry, addresses });
         }
         self.read_groups(context, item, groups, settings, is_multi);
@@ -138,7 +147,13 @@ impl Parts<'_> {
     }
 
     /// The share that must be up counts over all groups, where here each pool is judged alone.
-    fn note_threshold(&mut self, context: &Context<'_>, item: &Item<'_>, all: &[Address], settings: &Inherited<'_>) {
+    fn note_threshold(
+        &mut self,
+        context: &Context<'_>,
+        item: &Item<'_>,
+        all: &[Address],
+        settings: &Inherited<'_>,
+    ) {
         if !all.iter().any(|address| address.is_down || !address.templates.is_empty()) {
             return;
         }
@@ -156,14 +171,15 @@ impl Parts<'_> {
     /// A group that loses addresses loses weight, where here it keeps all of it until it is down.
     fn note_moving_weights(&mut self, item: &Item<'_>, groups: &[Group<'_>], is_multi: bool) {
         let is_checked = |address: &Address| !address.templates.is_empty();
-        let moves = groups
-            .iter()
-            .any(|group| group.addresses.len() > 1 && group.addresses.iter().any(is_checked));
+        let moves =
+            groups.iter().any(|group| group.addresses.len() > 1 && group.addresses.iter().any(is_checked));
         if moves && groups.len() > 1 {
             let what = if is_multi { "still answers every time" } else { "keeps its whole weight" };
             self.alone.push(note(
                 item,
-                &format!("a group {what} when some of its addresses are down; in gdnsd it loses their weight"),
+                &format!(
+                    "a group {what} when some of its addresses are down; in gdnsd it loses their weight"
+                ),
             ));
         }
     }
@@ -272,9 +288,12 @@ fn scaling_note(item: &Item<'_>, labels: &[&str], scaled: &share::Scaled) -> Opt
     let told: Vec<String> = labels
         .iter()
         .zip(shares)
-        .map(|(label, (before, after))| format!("{label} {after:.2}% in place of {before:.2}%"))
+        .map(|(label, (before, after))| format!("{label} {after:.3}% in place of {before:.3}%"))
         .collect();
-    Some(note(item, &format!("weights go up to 100, so the shares are not quite the same: {}", told.join(", "))))
+    Some(note(
+        item,
+        &format!("weights go up to 100, so the shares are not quite the same: {}", told.join(", ")),
+    ))
 }
 
 fn note(item: &Item<'_>, reason: &str) -> Note {

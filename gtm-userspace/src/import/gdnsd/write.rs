@@ -103,8 +103,10 @@ fn source(text: &mut Text, list: &List) {
     text.line("");
     text.comment(&format!("{}: {}: {}", list.place, list.path, list.datacenters.join(", ")));
     text.line(&format!("[source.{}]", key(name)));
-    let Clients { continents, countries, subdivisions, cities, prefixes, exclude_subdivisions } = &list.clients;
-    for (key, codes) in [("continents", continents), ("countries", countries), ("subdivisions", subdivisions)] {
+    let Clients { continents, countries, subdivisions, cities, prefixes, exclude_subdivisions } =
+        &list.clients;
+    for (key, codes) in [("continents", continents), ("countries", countries), ("subdivisions", subdivisions)]
+    {
         if !codes.is_empty() {
             text.key(key, &array(codes.iter().map(|code| quoted(code))));
         }
@@ -137,7 +139,9 @@ fn pool(text: &mut Text, out: &PoolOut) {
     match out.variant {
         Variant::Copy(0) => {}
         Variant::Copy(_) => text.comment("The same for clients who get it in another order."),
-        Variant::Last => text.comment("Answers as if it were up, for clients whose other pools are all down."),
+        Variant::Last => {
+            text.comment("Answers as if it were up, for clients whose other pools are all down.")
+        }
     }
     text.line(&format!("[pool.{}]", key(&out.name)));
     text.key("kind", &quoted(kind.word()));

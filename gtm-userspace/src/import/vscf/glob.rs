@@ -17,7 +17,8 @@ pub(super) fn find(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, String>
     let mut found = vec![PathBuf::new()];
     let parts: Vec<Component<'_>> = whole.components().collect();
     for part in &parts {
-        let text = part.as_os_str().to_str().filter(|text| matches!(part, Component::Normal(_)) && is_pattern(text));
+        let text =
+            part.as_os_str().to_str().filter(|text| matches!(part, Component::Normal(_)) && is_pattern(text));
         found = match text {
             Some(text) => found.iter().flat_map(|folder| matching(folder, text)).collect(),
             None => found.into_iter().map(|folder| folder.join(part)).collect(),

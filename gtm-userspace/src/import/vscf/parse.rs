@@ -93,8 +93,9 @@ impl<I: Iterator<Item = u8>> Parser<'_, I> {
                     let (pattern, paths) = parser.include()?;
                     return match paths.as_slice() {
                         [path] if !glob::is_pattern(&pattern) => parser.loader.load(path),
-                        _ => Err(parser
-                            .problem(format!("\"{pattern}\" in the place of a value must be exactly one file"))),
+                        _ => Err(parser.problem(format!(
+                            "\"{pattern}\" in the place of a value must be exactly one file"
+                        ))),
                     };
                 }
                 Some(_) => Data::Text(parser.string("a value")?),

@@ -69,9 +69,9 @@ pub(super) fn read_all(folder: &Path, default_ttl: u32, report: &Report) -> Resu
     if !folder.is_dir() {
         return Ok(Vec::new());
     }
-    let entries = folder.read_dir().map_err(|error| {
-        vec![Problem::of_file(folder, format!("cannot be read: {error}"))]
-    })?;
+    let entries = folder
+        .read_dir()
+        .map_err(|error| vec![Problem::of_file(folder, format!("cannot be read: {error}"))])?;
     let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     files.sort();
     let mut zones = Vec::new();
@@ -81,7 +81,9 @@ pub(super) fn read_all(folder: &Path, default_ttl: u32, report: &Report) -> Resu
         if name.starts_with('.') || !file.is_file() {
             continue;
         }
-        match zone_name(name).ok_or_else(|| Problem::of_file(&file, "the name of the file is not one of a zone")) {
+        match zone_name(name)
+            .ok_or_else(|| Problem::of_file(&file, "the name of the file is not one of a zone"))
+        {
             Ok(origin) => match read(origin, &file, default_ttl, report) {
                 Ok(zone) => zones.push(zone),
                 Err(problem) => problems.push(problem),
@@ -178,8 +180,7 @@ impl Rewriter<'_> {
         let Some((directive, arguments)) = words.split_first() else { return Ok(()) };
         match (directive.to_ascii_uppercase().as_str(), arguments) {
             ("$TTL", [ttl]) => {
-                context.ttl =
-                    parse_seconds(ttl).ok_or_else(|| format!("\"{ttl}\" is not a time to live"))?;
+                context.ttl = parse_seconds(ttl).ok_or_else(|| format!("\"{ttl}\" is not a time to live"))?;
                 self.out.push_str(written);
             }
             ("$ORIGIN", [origin]) => {
@@ -263,7 +264,9 @@ impl Rewriter<'_> {
             return Err(format!("{rtype} is followed by one PLUGIN!RESOURCE"));
         };
         let (max_ttl, min_ttl) = match ttl {
-            Some(text) => parse_ttl(text).ok_or_else(|| format!("\"{text}\" is not a time to live MAX[/MIN]"))?,
+            Some(text) => {
+                parse_ttl(text).ok_or_else(|| format!("\"{text}\" is not a time to live MAX[/MIN]"))?
+            }
             None => (context.ttl, None),
         };
         if target.raw == "null" || target.raw.starts_with("null!") {
@@ -308,14 +311,14 @@ impl Rewriter<'_> {
             let is_owner = index == 0 && !entry.owner_is_blank;
             let is_data = data.iter().any(|data| data.start == token.start);
             let origins = self.origins(context);
-            let replaced = if (is_owner || is_data && has_names) && !token.quoted && Origins::is_extended(token.raw)
-            {
-                origins.name(token.raw).ok().map(|name| absolute(&name))
-            } else if is_data && !has_names {
-                split(token)
-            } else {
-                None
-            };
+            let replaced =
+                if (is_owner || is_data && has_names) && !token.quoted && Origins::is_extended(token.raw) {
+                    origins.name(token.raw).ok().map(|name| absolute(&name))
+                } else if is_data && !has_names {
+                    split(token)
+                } else {
+                    None
+                };
             if let Some(replaced) = replaced {
                 let before = at.checked_sub(entry.start)..token.start.checked_sub(entry.start);
                 if let (Some(from), Some(to)) = (before.start, before.end) {
@@ -360,7 +363,8 @@ fn split(token: &Token<'_>) -> Option<String> {
     let mut length = 0;
     let mut rest = token.raw;
     while let Some(first) = rest.chars().next() {
-        let is_number = first == '\\' && rest.get(1..4).is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
+        let is_number = first == '\\'
+            && rest.get(1..4).is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
         let unit = if is_number {
             4
         } else if first == '\\' {

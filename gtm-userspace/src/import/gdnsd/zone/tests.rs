@@ -16,7 +16,8 @@ fn read_files(text: &str, others: &[(&str, &str)]) -> Result<(Zone, Vec<String>)
     let prefix = format!("{}/", folder.path().display());
     let zone = read("example.com".parse().unwrap(), &path, 86400, &report)
         .map_err(|problem| problem.to_string().replace(&prefix, ""))?;
-    let settings = report.into_settings().iter().map(|setting| setting.to_string().replace(&prefix, "")).collect();
+    let settings =
+        report.into_settings().iter().map(|setting| setting.to_string().replace(&prefix, "")).collect();
     Ok((Zone { text: zone.text.replace(&prefix, ""), ..zone }, settings))
 }
 
