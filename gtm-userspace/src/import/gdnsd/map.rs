@@ -244,7 +244,11 @@ impl Reader<'_, '_, '_> {
             At::Continent(code) => push(&mut clients.continents, code.clone()),
             At::Country(code) => push(&mut clients.countries, code.clone()),
             At::Subdivision { code, .. } => push(&mut clients.subdivisions, code.clone()),
-            At::City { id, .. } => id.iter().for_each(|id| push(&mut clients.cities, *id)),
+            At::City { id, .. } => {
+                for id in id {
+                    push(&mut clients.cities, *id);
+                }
+            }
         }
     }
 
@@ -298,7 +302,9 @@ impl Reader<'_, '_, '_> {
     /// `nets`: in place or in a file.
     fn nets(&mut self, item: &Item<'_>) {
         if let Some(section) = item.section() {
-            section.rest().iter().for_each(|entry| self.net(entry));
+            for entry in section.rest() {
+                self.net(&entry);
+            }
             return;
         }
         let Some(name) = item.text(self.maps.report) else { return };
@@ -306,7 +312,9 @@ impl Reader<'_, '_, '_> {
             Ok(value) => match &value.data {
                 Data::Hash(hash) => {
                     // Named by their own file and key.
-                    Section::root(hash).rest().iter().for_each(|entry| self.net(entry));
+                    for entry in Section::root(hash).rest() {
+                        self.net(&entry);
+                    }
                 }
                 Data::Text(_) | Data::Array(_) => {
                     item.no_equal(self.maps.report, format!("\"{name}\" is not a file of keys; left out"));
@@ -373,7 +381,7 @@ fn prefix(text: &str) -> Option<String> {
         IpAddr::V6(v6) if length >= 96 && v6.to_bits() >> 32 == 0 && v6.to_bits() > 0xffff => {
             (IpAddr::V4(u32::try_from(v6.to_bits()).ok()?.into()), length - 96)
         }
-        other => (other, length),
+        IpAddr::V4(_) | IpAddr::V6(_) => (address, length),
     };
     match address {
         IpAddr::V4(address) => {

@@ -103,12 +103,11 @@ fn read_datacenter(
 
 /// `%plugin!resource`, or `!resource` of the plugin that is the default here.
 fn reference(context: &Context<'_>, item: &Item<'_>, text: &str, settings: &Inherited<'_>) -> Option<Node> {
-    let (plugin, resource) = match text.strip_prefix('%') {
-        Some(rest) => rest.split_once('!').unwrap_or((rest, "")),
-        None => {
-            let default = settings.plugin.as_ref().and_then(|item| item.text(&context.report));
-            (default.unwrap_or("multifo"), text.trim_start_matches('!'))
-        }
+    let (plugin, resource) = if let Some(rest) = text.strip_prefix('%') {
+        rest.split_once('!').unwrap_or((rest, ""))
+    } else {
+        let default = settings.plugin.as_ref().and_then(|item| item.text(&context.report));
+        (default.unwrap_or("multifo"), text.trim_start_matches('!'))
     };
     resolve(context, plugin, resource, item.place, &item.path)
 }

@@ -158,7 +158,7 @@ fn steer(context: &Context<'_>, options: &options::Options, zone: &Zone, steerin
         };
         let flat = node.flatten(context);
         let ttl = ttl::of(context, options, record, &flat);
-        steering.add(context, record, &flat, ttl);
+        steering.add(context, record, &flat, &ttl);
     }
 }
 
@@ -175,7 +175,9 @@ fn keep_unused(context: &Context<'_>, steering: &mut Steering) {
         }
         let Some(node) = resource::resolve(context, &plugin, &name, &place, &path) else { continue };
         let leaves = node.leaves();
-        leaves.iter().for_each(|leaf| steering.keep(context, leaf));
+        for leaf in &leaves {
+            steering.keep(context, leaf);
+        }
         let what = if leaves.len() == 1 {
             "its pool is written"
         } else {

@@ -177,8 +177,9 @@ fn join(before: Flat, after: Flat, within: Option<&Geo>, context: &Context<'_>) 
             join(before, Flat::List(default), within, context)
         }
         // Groups are never members of a list.
-        (before, Flat::Groups(_), _) | (before @ Flat::Groups(_), ..) => before,
-        (before @ Flat::Geo { .. }, Flat::List(_), Some(_)) => before,
+        (before, Flat::Groups(_), _)
+        | (before @ Flat::Groups(_), ..)
+        | (before @ Flat::Geo { .. }, Flat::List(_), Some(_)) => before,
     }
 }
 

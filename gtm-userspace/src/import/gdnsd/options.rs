@@ -123,7 +123,9 @@ fn read_listen(item: &Item<'_>, port: u32, report: &Report) -> Vec<SocketAddr> {
     }
     };
     let Some(section) = item.section() else {
-        item.texts(report).into_iter().for_each(|text| add(item, text));
+        for text in item.texts(report) {
+            add(item, text);
+        }
         return found;
     };
     for address in section.rest() {

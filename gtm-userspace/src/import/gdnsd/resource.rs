@@ -38,7 +38,7 @@ pub(super) fn read_plugins<'v>(root: &Section<'v>, report: &Report) -> BTreeMap<
                 if let ("metafo" | "geoip", Some(section)) = (key, item.section()) {
                     let unknown = section.rest().into_iter().filter(|item| !META.contains(&item.key));
                     unknown.for_each(|item| {
-                        item.no_equal(report, "not a setting of this plugin that is known; left out")
+                        item.no_equal(report, "not a setting of this plugin that is known; left out");
                     });
                 }
                 plugins.insert(item.key, item);

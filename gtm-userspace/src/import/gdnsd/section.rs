@@ -97,7 +97,7 @@ impl<'v> Item<'v> {
         let text = self.text(report)?;
         let number = text.parse().ok().filter(|number| range.contains(number));
         if number.is_none() {
-            self.refuse(report, text, &format!("a number from {} to {}", range.start(), range.end()));
+            self.refuse(report, text, format!("a number from {} to {}", range.start(), range.end()));
         }
         number
     }

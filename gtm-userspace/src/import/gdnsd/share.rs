@@ -87,7 +87,9 @@ pub(super) fn scale(weights: &[u32]) -> Scaled {
     }
     let shares = shares(weights).into_iter().zip(shares(&best)).collect();
     let divisor = best.iter().copied().fold(0, greatest_common_divisor).max(1);
-    best.iter_mut().for_each(|weight| *weight /= divisor);
+    for weight in &mut best {
+        *weight /= divisor;
+    }
     Scaled { weights: best, shares: Some(shares) }
 }
 

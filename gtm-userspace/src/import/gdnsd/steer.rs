@@ -13,7 +13,6 @@ use super::context::Context;
 use super::node::{Flat, Groups};
 use super::order;
 use super::pool::{Kind, Leaf, Pool};
-use super::weighted::members_of;
 use super::zone::{Dynamic, Record};
 
 /// A pool to write.
@@ -106,7 +105,7 @@ impl Steering {
         context: &Context<'_>,
         record: &Record,
         flat: &Flat,
-        ttl: (u32, Option<String>),
+        ttl: &(u32, Option<String>),
     ) {
         for steered in types(context, record, flat) {
             let built = match flat {
@@ -148,14 +147,14 @@ impl Steering {
         steered: Steered,
     ) -> Option<(&'static str, bool, Vec<UseOut>)> {
         let kind = steered.pool(&groups.flat)?.kind;
-        let Some((policy, members)) = members_of(groups, kind) else {
+        let Some(grouping) = groups.grouped.iter().find(|grouping| grouping.kind == kind) else {
             let entry = Entry { sources: Vec::new(), leaves: vec![Rc::clone(&groups.flat)] };
             return Some(self.use_in_order(context, &[entry], steered));
         };
-        let policy = if members.len() == 1 { "ordinal" } else { policy };
+        let policy = if grouping.members.len() == 1 { "ordinal" } else { grouping.policy };
         let mut can_be_down = false;
         let mut uses = Vec::new();
-        for (leaf, weight) in members {
+        for (leaf, weight) in &grouping.members {
             let Some(pool) = steered.pool(leaf) else { continue };
             can_be_down |= pool.can_be_down();
             let pool = self.pool(context, leaf, pool, Variant::Copy(0));

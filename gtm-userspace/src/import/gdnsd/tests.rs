@@ -69,10 +69,10 @@ fn check(config: &str, names: &str, parts: &[(&str, &[&str])], no_equal: &[&str]
         let found = part(&imported.config, heading);
         assert_eq!(found.get(1..).unwrap_or_default(), *expect, "{heading} in\n{}", imported.config);
     }
-    let named = named(&imported);
-    let fits = named.len() == no_equal.len()
-        && named.iter().zip(no_equal).all(|(named, begin)| named.starts_with(begin));
-    assert!(fits, "no equal: {named:#?}");
+    let told = named(&imported);
+    let fits = told.len() == no_equal.len()
+        && told.iter().zip(no_equal).all(|(named, begin)| named.starts_with(begin));
+    assert!(fits, "no equal: {told:#?}");
 }
 
 #[test]
@@ -422,7 +422,8 @@ fn down_is_offline_but_still_answers_when_everything_is() {
 
 #[test]
 fn nothing_is_dropped_silently() {
-    let many: String = (1..=18).map(|number| format!("a{number} => 192.0.2.{number} ")).collect();
+    let many: Vec<_> = (1..=18).map(|number| format!("a{number} => 192.0.2.{number}")).collect();
+    let many = many.join(" ");
     check(
         &format!(
             "service_types => {{

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::context::Context;
 use super::node::{Grouping, Groups, Node, Note};
-use super::pool::{self, Address, Inherited, Kind, Leaf, Pool};
+use super::pool::{self, Address, Inherited, Kind, Pool};
 use super::resource::families;
 use super::section::{Item, Section};
 use super::share;
@@ -298,10 +298,4 @@ fn scaling_note(item: &Item<'_>, labels: &[&str], scaled: &share::Scaled) -> Opt
 
 fn note(item: &Item<'_>, reason: &str) -> Note {
     Note { place: item.place.clone(), path: item.path.clone(), reason: reason.to_owned() }
-}
-
-/// Only for its kind of pools.
-pub(super) fn members_of(groups: &Groups, kind: Kind) -> Option<(&'static str, &[(Rc<Leaf>, u32)])> {
-    let grouping = groups.grouped.iter().find(|grouping| grouping.kind == kind)?;
-    Some((grouping.policy, &grouping.members))
 }

@@ -116,7 +116,9 @@ fn source(text: &mut Text, list: &List) {
     }
     if !prefixes.is_empty() {
         text.line("prefixes = [");
-        prefixes.iter().for_each(|prefix| text.line(&format!("  {},", quoted(prefix))));
+        for prefix in prefixes {
+            text.line(&format!("  {},", quoted(prefix)));
+        }
         text.line("]");
     }
     if !exclude_subdivisions.is_empty() {
@@ -127,9 +129,13 @@ fn source(text: &mut Text, list: &List) {
 fn template(text: &mut Text, template: &Template) {
     text.line("");
     text.comment(&format!("{}: {}", template.place, template.path));
-    template.comments.iter().for_each(|comment| text.comment(comment));
+    for comment in &template.comments {
+        text.comment(comment);
+    }
     text.line(&format!("[template.{}]", key(&template.name)));
-    template.keys.iter().for_each(|(key, value)| text.key(key, value));
+    for (key, value) in &template.keys {
+        text.key(key, value);
+    }
 }
 
 fn pool(text: &mut Text, out: &PoolOut) {
@@ -140,7 +146,7 @@ fn pool(text: &mut Text, out: &PoolOut) {
         Variant::Copy(0) => {}
         Variant::Copy(_) => text.comment("The same for clients who get it in another order."),
         Variant::Last => {
-            text.comment("Answers as if it were up, for clients whose other pools are all down.")
+            text.comment("Answers as if it were up, for clients whose other pools are all down.");
         }
     }
     text.line(&format!("[pool.{}]", key(&out.name)));

@@ -136,7 +136,7 @@ impl<I: Iterator<Item = u8>> Parser<'_, I> {
                 (Some(b'$'), _) => self.merge(&mut hash)?,
                 (Some(_), _) => {
                     let entry = self.entry()?;
-                    self.insert(&mut hash, entry)?;
+                    Self::insert(&mut hash, entry)?;
                 }
             }
             self.skip_comma();
@@ -156,7 +156,7 @@ impl<I: Iterator<Item = u8>> Parser<'_, I> {
         Ok(Entry { key, place, value })
     }
 
-    fn insert(&self, hash: &mut Hash, entry: Entry) -> Result<(), Problem> {
+    fn insert(hash: &mut Hash, entry: Entry) -> Result<(), Problem> {
         if let Some(earlier) = hash.get(&entry.key) {
             let message = format!("the key \"{}\" is already at {}", entry.key, earlier.place);
             return Err(problem_at(&entry.place, message));
@@ -177,7 +177,7 @@ impl<I: Iterator<Item = u8>> Parser<'_, I> {
                 )));
             };
             for entry in included.0 {
-                self.insert(hash, entry)?;
+                Self::insert(hash, entry)?;
             }
         }
         Ok(())
