@@ -18,6 +18,7 @@ mod pools;
 mod problem;
 mod reader;
 mod service;
+mod source_rules;
 mod sources;
 mod targets;
 mod templates;
@@ -93,6 +94,7 @@ fn read(root: &Table<'_>, folder: &Path) -> Option<Model> {
     let (pools, checks) = pools::read(root, &mut pool_names, &template_names, &source_names);
     let known = Known { zones: &zones, source_names: &source_names, pool_names: &pool_names, pools: &pools };
     let domains = domains::read(root, &known);
+    source_rules::check(root.report, &source_names, &sources, &pools, &domains);
     for names in [&source_names, &template_names, &pool_names] {
         names.warn_of_unused(root.report);
     }

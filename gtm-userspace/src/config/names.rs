@@ -73,6 +73,12 @@ impl Names {
         found
     }
 
+    /// Where the file defines a name; a predefined one has no place.
+    pub(super) fn place(&self, name: &str) -> Option<&Place> {
+        let (_, place) = self.list.get(*self.by_name.get(name)?)?;
+        place.as_ref()
+    }
+
     /// Warns of every defined name that nothing has referred to.
     pub(super) fn warn_of_unused(&self, report: &Report<'_>) {
         for (index, (name, place)) in self.list.iter().enumerate() {

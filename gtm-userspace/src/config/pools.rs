@@ -116,7 +116,6 @@ fn read_pool(name: &str, node: &Node<'_>) -> Option<PoolSpec> {
         min_available: min_available?,
         ..Pool::new(name.to_owned(), kind?)
     };
-    check_judgement?;
     Some(PoolSpec { place: node.place.clone(), pool, templates: templates?, addresses })
 }
 

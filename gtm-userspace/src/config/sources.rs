@@ -26,7 +26,8 @@ pub(super) const KEYS: &[&str] = &[
 
 /// The predefined source that everyone belongs to.
 const DEFAULT: &str = "default";
-const CONTINENTS: &[&str] = &["AF", "AN", "AS", "EU", "NA", "OC", "SA"];
+/// The codes of all continents.
+pub(super) const CONTINENTS: &[&str] = &["AF", "AN", "AS", "EU", "NA", "OC", "SA"];
 
 /// Reads all sources; the first is `default`.
 pub(super) fn read(root: &Table<'_>, names: &mut Names) -> Vec<Source> {
@@ -162,7 +163,7 @@ fn read_prefix(node: &Node<'_>) -> Option<Prefix> {
 }
 
 /// The address with the bits below the prefix cleared; `None` when the length is too large.
-fn mask(address: IpAddr, length: u8) -> Option<IpAddr> {
+pub(super) fn mask(address: IpAddr, length: u8) -> Option<IpAddr> {
     let length = u32::from(length);
     match address {
         IpAddr::V4(address) => {

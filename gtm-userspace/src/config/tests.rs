@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 mod examples;
+mod policies;
 mod refusals;
 mod steering;
 mod warnings;
@@ -148,8 +149,21 @@ fn base_means_what_it_says() {
     assert_eq!((first.mode, first.enabled, &first.checks), (AddressMode::Auto, true, &vec![CheckId(0)]));
     assert_eq!(model.checks[1].template, TemplateId(1), "an address's own templates replace the pool's");
     assert_eq!(model.checks.len(), 2);
+    assert_eq!((first.weight, first.judgement, &first.sources), (1, Judgement::All, &vec![]));
+    let pool = &model.pools[0];
+    assert_eq!((pool.policy, pool.preemption, pool.sticky), (Policy::Ordinal, Preemption::Preemptive, None));
+    assert_eq!((pool.judgement, pool.min_available), (Judgement::Any, 1));
+    assert_eq!(model.control.socket, PathBuf::from("/run/gtm/gtm.sock"));
+    assert_eq!(model.store.file, PathBuf::from("/var/lib/gtm/gtm.redb"));
+    assert_eq!(model.store.keep_events, Duration::from_hours(7 * 24));
     let domain = &model.domains[0];
     assert_eq!((domain.steered, domain.ttl, domain.enabled), (SteeredType::A, 30, true));
+    assert_eq!((domain.preemption, domain.sticky, domain.max_answers), (Preemption::Preemptive, None, None));
+    assert_eq!(
+        (&domain.all_down, domain.source_fallback),
+        (&AllDownAction::DefaultPool, SourceFallback::Default)
+    );
+    assert_eq!(domain.pools[0].weight, 1);
     assert_eq!(domain.pools[0].sources, [SourceId(1), DEFAULT_SOURCE]);
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::*;
 
-const EXAMPLE: &str = include_str!("../../../../etc/gtm.example.toml");
+pub(super) const EXAMPLE: &str = include_str!("../../../../etc/gtm.example.toml");
 
 #[test]
 fn the_example_is_valid() {
@@ -18,6 +18,38 @@ fn the_readme_is_valid() {
     let (text, _) = block.split_once("```").unwrap();
     let loaded = load_text(text).unwrap_or_else(|errors| panic!("{errors}"));
     assert_eq!(said(&loaded.warnings), [""; 0]);
+}
+
+/// The first block is the head of all others.
+#[test]
+fn the_worked_policies_are_valid() {
+    let document = include_str!("../../../../docs/policies.md");
+    let blocks: Vec<_> =
+        document.split("```toml\n").skip(1).map(|rest| rest.split_once("```").unwrap().0).collect();
+    let (head, excerpts) = blocks.split_first().unwrap();
+    assert!(excerpts.len() > 10, "{document}");
+    for excerpt in excerpts {
+        let loaded =
+            load_text(&format!("{head}{excerpt}")).unwrap_or_else(|errors| panic!("{excerpt}{errors}"));
+        let doubts: Vec<_> =
+            said(&loaded.warnings).into_iter().filter(|warning| !warning.ends_with("is not used")).collect();
+        assert_eq!(doubts, [""; 0], "{excerpt}");
+    }
+}
+
+/// Every word that can stand for a policy, a judgement or an action is in some excerpt.
+#[test]
+fn every_choice_is_worked_out() {
+    let document = include_str!("../../../../docs/policies.md");
+    let policies =
+        ["ordinal", "round-robin", "weight", "nearest-source"].map(|word| format!("policy = \"{word}\""));
+    let judgements = ["any", "all", "50%"].map(|word| format!("judgement = \"{word}\""));
+    let actions = ["default-pool", "as-if-up", "last-good", "nodata", "servfail", "refused"];
+    let actions = actions.map(|word| format!("all_down = \"{word}\""));
+    let tables = ["all_down = { pool =", "all_down = { fixed ="].map(str::to_owned);
+    for text in policies.into_iter().chain(judgements).chain(actions).chain(tables) {
+        assert!(document.contains(&text), "{text}");
+    }
 }
 
 /// Every key stands in a table of its own kind, or is written without doubt of the other kinds that have it.

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::examples::EXAMPLE;
 use super::*;
 
 /// A template that is added at line 49, its keys from line 50 on.
@@ -167,6 +168,40 @@ fn values_have_their_types_and_ranges() {
         "type = \"A\"",
         "type = \"A\"\nttl = 0",
         &["34: domain[1].ttl: 0 is out of range; allowed 1 to 86400"],
+    );
+}
+
+#[test]
+fn control_and_store_are_files() {
+    let long = format!("/{}", "a".repeat(107));
+    check_bad(
+        "",
+        &format!("[control]\nsocket = \"{long}\""),
+        &[&format!(
+            "50: control.socket: \"{long}\" is too long: \"{long}\" has 108 bytes; allowed at most 107, for example \"/run/gtm/gtm.sock\""
+        )],
+    );
+    assert!(load_text(&edited("", &format!("[control]\nsocket = \"{}\"", &long[..107]))).is_ok());
+    check_bad("", "[control]\nsocket = \"\"", &["50: control.socket: \"\" is not a path"]);
+    check_bad(
+        "",
+        "[control]\nsokcet = \"a\"",
+        &["50: control.sokcet: unknown key \"sokcet\"; did you mean \"socket\"?"],
+    );
+    check_bad("", "[store]\nfile = 5", &["50: store.file: 5 is a whole number; a string is expected"]);
+    for keep in ["59m", "366d"] {
+        check_bad(
+            "",
+            &format!("[store]\nkeep_events = \"{keep}\""),
+            &[&format!("50: store.keep_events: \"{keep}\" is out of range; allowed \"1h\" to \"365d\"")],
+        );
+    }
+    check_bad(
+        "",
+        "[store]\nkeep_events = \"1w\"",
+        &[
+            "50: store.keep_events: \"1w\" is not a duration like \"500ms\", \"5s\" or \"1m\"; allowed \"1h\" to \"365d\"",
+        ],
     );
 }
 
@@ -379,17 +414,35 @@ fn problems_of_zone_files_name_the_file() {
     assert_eq!(places, [(true, Some(10)), (true, Some(11))], "{errors}");
 }
 
-proptest! {
-    /// Any part of the file cut out, or overwritten: a model or problems, each with a line of the file; never a panic.
-    #[test]
-    fn a_damaged_file_is_read_or_refused(from in 0..BASE.len(), length in 0_usize..60, new in "(5|\"x\"|\\[\\]|\\{\\}|=|\n|\\PC){0,3}") {
-        let to = (from + length).min(BASE.len());
-        let text = format!("{}{new}{}", &BASE[..from], &BASE[to..]);
-        if let Err(errors) = load_text(&text) {
-            prop_assert!(!errors.problems.is_empty());
-            for problem in errors.problems {
-                prop_assert!(problem.line.is_some_and(|line| line <= 1 + text.lines().count()), "{}", problem);
-            }
+/// A model, or problems of which each has a line of the file.
+fn read_or_refused(text: &str) -> Result<(), TestCaseError> {
+    if let Err(errors) = load_text(text) {
+        prop_assert!(!errors.problems.is_empty());
+        for problem in errors.problems {
+            prop_assert!(problem.line.is_some_and(|line| line <= 1 + text.lines().count()), "{}", problem);
         }
+    }
+    Ok(())
+}
+
+/// A text with a part of it cut out, or overwritten; the part ends between characters.
+fn damaged(text: &str, from: usize, length: usize, new: &str) -> String {
+    let to = (from + length).min(text.len());
+    format!("{}{new}{}", &text[..from], &text[to..])
+}
+
+const NEW: &str = "(5|\"x\"|\\[\\]|\\{\\}|=|\n|\\PC){0,3}";
+
+proptest! {
+    /// Any part of the file cut out, or overwritten: never a panic.
+    #[test]
+    fn a_damaged_file_is_read_or_refused(from in 0..BASE.len(), length in 0_usize..60, new in NEW) {
+        read_or_refused(&damaged(BASE, from, length, &new))?;
+    }
+
+    /// The same with every key of the language in it.
+    #[test]
+    fn a_damaged_example_is_read_or_refused(from in 0..EXAMPLE.len(), length in 0_usize..60, new in NEW) {
+        read_or_refused(&damaged(EXAMPLE, from, length, &new))?;
     }
 }

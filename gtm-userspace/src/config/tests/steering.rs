@@ -43,6 +43,11 @@ fn addresses_are_of_the_kind_of_their_pool() {
         "192.0.2.1",
         "an address in a pool of kind \"domain\"; a domain name is expected",
     );
+    check_address(
+        "domain",
+        "192.0.2.300",
+        "neither an address nor a domain name: its last label is a number",
+    );
     check_address("domain", "a..b", "not a domain name: empty label");
     check_address("domain", "é.b", "not a domain name: write international names in their xn-- form");
     check_address("domain", ".", "the root; the name of a host is expected");
