@@ -5,6 +5,7 @@ mod check;
 mod daemon;
 mod events;
 mod explain;
+mod import;
 mod output;
 mod overrides;
 mod reload;
@@ -58,6 +59,8 @@ enum Verb {
     Return(return_now::ReturnArgs),
     /// Have the running daemon load its configuration, zones and geo data anew.
     Reload(reload::ReloadArgs),
+    /// Turn the configuration of another DNS server into ours, and name what has no equal.
+    Import(import::ImportArgs),
 }
 
 /// Runs the command line of the process.
@@ -75,6 +78,7 @@ fn run_verb(verb: &Verb) -> ExitCode {
         Verb::Override(args) => overrides::run(args),
         Verb::Return(args) => return_now::run(args),
         Verb::Reload(args) => reload::run(args),
+        Verb::Import(args) => import::run(args),
     }
 }
 

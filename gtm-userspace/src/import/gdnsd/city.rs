@@ -1,0 +1,54 @@
+//! Cities by name: gdnsd goes by English names, sources go by `GeoNames` identifiers. The database that the map names
+//! knows both.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use crate::geo;
+
+/// Finds cities in a database, which is read when the first one is asked for.
+pub(super) struct Cities {
+    database: Option<PathBuf>,
+    index: Option<Result<Index, String>>,
+}
+
+/// Identifiers by country and English name; each with the codes of its subdivisions.
+type Index = BTreeMap<(String, String), BTreeSet<(u32, Vec<String>)>>;
+
+impl Cities {
+    /// The cities of a database, if there is one.
+    pub(super) fn new(database: Option<PathBuf>) -> Self {
+        Self { database, index: None }
+    }
+
+    /// The identifiers of the cities with this name in a country, and in a subdivision of it if one is given. At least
+    /// one, or why none is known.
+    pub(super) fn find(
+        &mut self,
+        country: &str,
+        subdivision: Option<&str>,
+        name: &str,
+    ) -> Result<Vec<u32>, String> {
+        let database = self.database.clone();
+        let index = self.index.get_or_insert_with(|| {
+            let path = database.ok_or("the map names no database to look it up in")?;
+            let mut index = Index::new();
+            geo::each_city(&path, |city| {
+                let key = (city.country.to_owned(), city.name.to_owned());
+                let subdivisions = city.subdivisions.iter().map(|code| (*code).to_owned()).collect();
+                index.entry(key).or_default().insert((city.id, subdivisions));
+            })
+            .map_err(|error| error.to_string())?;
+            Ok(index)
+        });
+        let index = index.as_ref().map_err(Clone::clone)?;
+        let found = index.get(&(country.to_owned(), name.to_owned())).into_iter().flatten();
+        let fitting = found
+            .filter(|(_, codes)| subdivision.is_none_or(|wanted| codes.iter().any(|code| code == wanted)));
+        let ids: BTreeSet<u32> = fitting.map(|(id, _)| *id).collect();
+        if ids.is_empty() {
+            return Err(format!("the database knows no city \"{name}\" there"));
+        }
+        Ok(ids.into_iter().collect())
+    }
+}
