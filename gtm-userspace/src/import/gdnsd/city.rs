@@ -52,3 +52,26 @@ impl Cities {
         Ok(ids.into_iter().collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(country: &str, subdivision: Option<&str>, name: &str, expect: Result<&[u32], &str>) {
+        let texas = (4_684_888, vec!["TX".to_owned()]);
+        let oregon = (5_722_064, vec!["OR".to_owned()]);
+        let index = Index::from([(("US".to_owned(), "Dallas".to_owned()), BTreeSet::from([texas, oregon]))]);
+        let mut cities = Cities { database: None, index: Some(Ok(index)) };
+        let found = cities.find(country, subdivision, name);
+        assert_eq!(found.as_deref().map_err(String::as_str), expect);
+    }
+
+    #[test]
+    fn cities_are_found_by_where_they_are() {
+        check("US", Some("TX"), "Dallas", Ok(&[4_684_888]));
+        check("US", None, "Dallas", Ok(&[4_684_888, 5_722_064]));
+        check("US", Some("CA"), "Dallas", Err("the database knows no city \"Dallas\" there"));
+        check("CA", None, "Dallas", Err("the database knows no city \"Dallas\" there"));
+    }
+}

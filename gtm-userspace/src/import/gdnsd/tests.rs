@@ -518,6 +518,21 @@ fn loops_of_resources_are_named() {
 }
 
 #[test]
+fn the_documented_example_is_what_comes_out() {
+    let guide = include_str!("../../../../docs/import-gdnsd.md");
+    let block = |fence: &str| {
+        let begin = guide.find(fence).unwrap() + fence.len();
+        guide[begin..].split("```").next().unwrap()
+    };
+    let example = guide.split("## Example").nth(1).unwrap().split("```").nth(1).unwrap();
+    let imported = imported(example, "www 60/60 DYNA metafo!www\n");
+    assert_eq!(named(&imported), [""; 0]);
+    let shown: Vec<_> = imported.config.lines().filter(|line| !line.starts_with('#')).collect();
+    let shown = shown.join("\n");
+    assert!(shown.contains(block("```toml\n").trim()), "{shown}");
+}
+
+#[test]
 fn a_realistic_configuration_is_loaded_with_its_zones() {
     let config = include_str!("../../../../tests/import/gdnsd/config");
     let zone = include_str!("../../../../tests/import/gdnsd/zones/example.com");
