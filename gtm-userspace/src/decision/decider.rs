@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use gtm_common::abi::{TAILORED, TypeEntry};
 
-use super::answer::Block;
+use super::answer::Answer;
 use super::choose::{Choice, choose};
 use super::conditions::Conditions;
 use super::location::Location;
@@ -73,8 +73,8 @@ impl Decider {
             Some(Slot { domain, route, choice: choice? })
         };
         let slots: Vec<Slot> = routes.into_iter().filter_map(decide).collect();
-        let blocks = slots.iter().map(|slot| block(&model, slot.domain, &slot.choice)).collect();
-        let table = AnswerTable::new(Location::new(partition), names, views, blocks);
+        let answers = slots.iter().map(|slot| answer(&model, slot.domain, &slot.choice)).collect();
+        let table = AnswerTable::new(Location::new(partition), names, views, answers);
         Self {
             slots_of_check: slots_of_check(&model, &slots),
             table: Arc::new(table),
@@ -116,7 +116,7 @@ impl Decider {
             let Some(domain) = self.model.domains.get(slot.domain.0) else { continue };
             let choice = choose(&self.model, domain, &slot.route, &self.conditions);
             if choice != slot.choice {
-                shared.store(Arc::new(block(&self.model, slot.domain, &choice)));
+                shared.store(Arc::new(answer(&self.model, slot.domain, &choice)));
                 let from = std::mem::replace(&mut slot.choice, choice.clone());
                 switches.push(Switch {
                     slot: index,
@@ -186,13 +186,11 @@ fn index(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
 
-/// The block of a choice. An alias outside our zones is no concern of the server: nothing is added to it.
-fn block(model: &Model, domain: DomainId, choice: &Choice) -> Block {
+/// The answer of a choice. An alias outside our zones is no concern of the server: nothing is added to it.
+fn answer(model: &Model, domain: DomainId, choice: &Choice) -> Answer {
     let ttl = model.domains.get(domain.0).map_or(0, |domain| domain.ttl);
-    let mut block = Block::new(&choice.response.targets(), ttl);
-    block.alias =
-        block.alias.filter(|alias| model.zones.iter().any(|zone| alias.is_at_or_below(&zone.origin)));
-    block
+    let is_ours = |name: &Name| model.zones.iter().any(|zone| name.is_at_or_below(&zone.origin));
+    Answer::compile(&choice.response, ttl, is_ours)
 }
 
 /// For each check, the slots of every access domain that uses an address under this check.

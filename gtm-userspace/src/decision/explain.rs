@@ -14,7 +14,6 @@ use serde::Serialize;
 
 pub use self::client::{Client, ClientError};
 pub use self::steps::{AddressStep, PoolStep};
-use super::answer::Block;
 use super::choose::{Reason, choose};
 use super::decider::Decider;
 use super::route::{best_source, route};
@@ -176,7 +175,7 @@ impl Explainer<'_> {
         let (model, conditions) = (self.decider.model(), self.decider.conditions());
         let route = route(domain, class);
         let choice = choose(model, domain, &route, conditions);
-        let answered = usize::from(Block::new(&choice.response.targets(), domain.ttl).count);
+        let answered = choice.response.targets().len();
         let source = best_source(domain, class).filter(|_| domain.policy == Policy::NearestSource);
         let source =
             source.and_then(|source| class.matches.iter().position(|matched| matched.source == source));

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod answer;
+pub mod block;
 pub mod choose;
 pub mod conditions;
 pub mod decider;
@@ -17,7 +18,8 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 
-pub use answer::Block;
+pub use answer::Answer;
+pub use block::Block;
 pub use conditions::Conditions;
 pub use decider::Decider;
 pub use explain::{Client, Explainer, Explanation};

@@ -184,27 +184,27 @@ proptest! {
     fn the_same_input_gives_the_same_answer(world in world()) {
         let [one, two] = [world.decider(world.conditions()), world.decider(world.conditions())];
         prop_assert_eq!(fixed_part(one.table()), fixed_part(two.table()));
-        prop_assert_eq!(blocks(one.table()), blocks(two.table()));
+        prop_assert_eq!(answers(one.table()), answers(two.table()));
     }
 
     #[test]
     fn verdict_by_verdict_gives_what_a_new_decider_gives(world in world()) {
         let mut decider = world.decider(world.conditions());
-        let before = blocks(decider.table());
+        let before = answers(decider.table());
         let mut conditions = world.conditions();
         let mut told: BTreeMap<u32, Vec<(Choice, Choice)>> = BTreeMap::new();
         for (index, verdict) in &world.history {
             if conditions.verdicts.is_empty() { break }
             let check = index.index(conditions.verdicts.len());
-            let was = blocks(decider.table());
+            let was = answers(decider.table());
             let switches = decider.set_verdict(CheckId(check), *verdict);
             conditions.verdicts[check] = *verdict;
 
             let anew = world.decider(conditions.clone());
             prop_assert_eq!(decider.conditions(), &conditions);
             prop_assert_eq!(fixed_part(decider.table()), fixed_part(anew.table()));
-            let now = blocks(decider.table());
-            prop_assert_eq!(&now, &blocks(anew.table()));
+            let now = answers(decider.table());
+            prop_assert_eq!(&now, &answers(anew.table()));
             for (slot, (was, now)) in was.iter().zip(&now).enumerate() {
                 let switched = switches.iter().any(|switch| usize::try_from(switch.slot).unwrap() == slot);
                 prop_assert!(switched || was == now, "slot {} changed without a switch", slot);
@@ -217,8 +217,8 @@ proptest! {
         for (slot, steps) in told {
             let slot = usize::try_from(slot).unwrap();
             prop_assert!(steps.windows(2).all(|pair| pair[0].1 == pair[1].0), "{:?}", steps);
-            prop_assert_eq!(&Block::new(&steps[0].0.response.targets(), 30), &before[slot]);
-            prop_assert_eq!(&Block::new(&steps[steps.len() - 1].1.response.targets(), 30), &blocks(decider.table())[slot]);
+            prop_assert_eq!(&compiled(&steps[0].0.response, 30), &before[slot]);
+            prop_assert_eq!(&compiled(&steps[steps.len() - 1].1.response, 30), &answers(decider.table())[slot]);
         }
     }
 
@@ -232,11 +232,11 @@ proptest! {
                 let found = decider.table().find(&domain.name, 1, client);
                 prop_assert_eq!(found.is_some(), domain.enabled, "every class finds a slot");
                 let Some(steered) = found else { continue };
-                let expect = Block::new(&world.choose(domain, class, &conditions).response.targets(), domain.ttl);
-                prop_assert_eq!(&*steered.block, &expect, "{} for {}", domain.name, client);
+                let expect = compiled(&world.choose(domain, class, &conditions).response, domain.ttl);
+                prop_assert_eq!(&*steered.answer, &expect, "{} for {}", domain.name, client);
                 for other in ends(client, steered.scope) {
                     let same = decider.table().find(&domain.name, 1, other).unwrap();
-                    prop_assert_eq!(&same.block, &steered.block, "{} and {} in one /{}", client, other, steered.scope);
+                    prop_assert_eq!(&same.answer, &steered.answer, "{} and {} in one /{}", client, other, steered.scope);
                 }
             }
         }
@@ -255,7 +255,7 @@ proptest! {
                     continue;
                 };
                 let Outcome::Steered(steering) = &explanation.outcome else { panic!("{explanation:?}") };
-                let answered: Vec<_> = addresses_of(&steered.block, 0).iter().map(ToString::to_string).collect();
+                let answered: Vec<_> = addresses_of(&steered.answer, 0).iter().map(ToString::to_string).collect();
                 prop_assert_eq!(&steering.answer, &answered);
                 prop_assert_eq!((steering.scope, steering.ttl), (steered.scope, 30));
                 let pools: Vec<_> = steering.pools.iter().chain(&steering.other_pools).collect();
