@@ -113,8 +113,8 @@ fn domains(domains: &[Domain], says: &Says) -> Table {
 fn pools(pools: &[Pool], says: &Says) -> Table {
     let cell = |state: PoolState| {
         let style = match state {
-            PoolState::Ok => GOOD,
-            PoolState::Warning => DOUBTFUL,
+            PoolState::Ok | PoolState::NoMonitor => GOOD,
+            PoolState::Warning | PoolState::ForcedUp | PoolState::ForcedDown => DOUBTFUL,
             PoolState::Down => BAD,
             PoolState::Disabled => DIM,
         };
@@ -155,6 +155,7 @@ fn addresses(addresses: &[Address], says: &Says) -> Table {
 fn style_of(state: AddressState) -> Style {
     match state {
         AddressState::Good | AddressState::NoMonitor | AddressState::Online => GOOD,
+        AddressState::ForcedUp | AddressState::ForcedDown => DOUBTFUL,
         AddressState::Failed => BAD,
         AddressState::Offline | AddressState::Disabled => DIM,
     }
