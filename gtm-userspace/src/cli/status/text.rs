@@ -114,8 +114,8 @@ fn pools(pools: &[Pool], says: &Says) -> Table {
     let cell = |state: PoolState| {
         let style = match state {
             PoolState::Ok | PoolState::NoMonitor => GOOD,
-            PoolState::Warning | PoolState::ForcedUp | PoolState::ForcedDown => DOUBTFUL,
-            PoolState::Down => BAD,
+            PoolState::Warning | PoolState::ForcedUp => DOUBTFUL,
+            PoolState::Down | PoolState::ForcedDown => BAD,
             PoolState::Disabled => DIM,
         };
         Cell::new(style, state.words())
@@ -155,8 +155,8 @@ fn addresses(addresses: &[Address], says: &Says) -> Table {
 fn style_of(state: AddressState) -> Style {
     match state {
         AddressState::Good | AddressState::NoMonitor | AddressState::Online => GOOD,
-        AddressState::ForcedUp | AddressState::ForcedDown => DOUBTFUL,
-        AddressState::Failed => BAD,
+        AddressState::ForcedUp => DOUBTFUL,
+        AddressState::Failed | AddressState::ForcedDown => BAD,
         AddressState::Offline | AddressState::Disabled => DIM,
     }
 }
