@@ -52,7 +52,7 @@ fn state() -> Status {
             overrides: Vec::new(),
         }],
         addresses: vec![
-            address("192.0.2.1", 1, AddressState::Offline, AddressState::Good, &[3]),
+            address("192.0.2.1", 1, AddressState::ForcedDown, AddressState::Good, &[3]),
             address("192.0.2.2", 2, AddressState::Good, AddressState::Good, &[]),
         ],
         checks: vec![Check {
@@ -88,8 +88,8 @@ www.example.com  A     warning  nearest-source            europe, default  192.0
 POOL  KIND  STATE    AVAILABLE  POLICY   OVERRIDE  HEALTH
 east  ipv4  warning        1/2  ordinal            ok
 
-ADDRESS    POOL  ORDINAL  WEIGHT  STATE    OVERRIDE   HEALTH
-192.0.2.1  east        1       1  offline  down (#3)  ok
+ADDRESS    POOL  ORDINAL  WEIGHT  STATE        OVERRIDE   HEALTH
+192.0.2.1  east        1       1  forced down  down (#3)  ok
 192.0.2.2  east        2       1  ok
 
 CHECK OF   TEMPLATE  VERDICT  SINCE                    LAST ERROR
