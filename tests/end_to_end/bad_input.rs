@@ -169,7 +169,7 @@ fn reload_of_unusable_files_is_refused_and_answers_go_on() {
         [("\"198.51.100.53\"", "\"198.51.100.54\""), ("\"edge0\"", "\"lo\""), ("\"native\"", "\"generic\"")]
     {
         edit(gtm.folder(), CONFIG, from, to);
-        check(&["[service] cannot change while gtm runs; restart it"]);
+        check(&["service: cannot change while gtm runs; restart it"]);
     }
 
     let written = gtm.reload().unwrap();
