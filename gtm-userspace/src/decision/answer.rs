@@ -14,10 +14,12 @@ use crate::config::model::{Sticky, Target};
 use crate::name::Name;
 
 mod picked;
+mod settled;
 #[cfg(test)]
 mod tests;
 
 pub use self::picked::Picked;
+pub use self::settled::settled;
 
 /// Offset of the length of its data in a record whose owner is a pointer.
 const RDLENGTH: usize = 10;
