@@ -469,6 +469,13 @@ impl AccessDomain {
             pools: Vec::new(),
         }
     }
+
+    /// Every pool that may answer, each once: its own by ordinal, then the one of the all-down action.
+    pub fn answering_pools(&self) -> impl Iterator<Item = PoolId> {
+        let is_own = |id: &PoolId| self.pools.iter().any(|used| used.pool == *id);
+        let fallback = if let AllDownAction::Pool(id) = self.all_down { Some(id) } else { None };
+        self.pools.iter().map(|used| used.pool).chain(fallback.filter(|id| !is_own(id)))
+    }
 }
 
 /// The types that can be steered.

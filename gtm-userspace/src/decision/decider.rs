@@ -281,8 +281,8 @@ impl Reach {
             }
         }
         for (index, domain) in model.domains.iter().enumerate() {
-            for used in &domain.pools {
-                reach.domains_of_pool.entry(used.pool).or_default().push(DomainId(index));
+            for pool in domain.answering_pools() {
+                reach.domains_of_pool.entry(pool).or_default().push(DomainId(index));
             }
         }
         for (index, slot) in slots.iter().enumerate() {

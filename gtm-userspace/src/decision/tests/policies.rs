@@ -192,6 +192,12 @@ fn all_down_pool_that_pool_whatever_its_health() {
 }
 
 #[test]
+fn all_down_pool_of_others_is_followed_like_an_own_one() {
+    let pools = ["1", "spare stays: 2, 3"];
+    story("ordinal all-down=pool:1", &pools, "", &[("-1", "2"), ("-2", "3"), ("+2", "3"), ("-3", "2"), ("+1", "1")]);
+}
+
+#[test]
 fn all_down_last_good_the_last_answer_before_everything_went_down() {
     story(
         "ordinal all-down=last-good",
