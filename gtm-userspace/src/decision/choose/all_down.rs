@@ -11,7 +11,7 @@ impl Choosing<'_> {
     /// | `default-pool` | every address of the non-empty `default` pool with the smallest ordinal, round robin; without one, of the non-empty pool with the smallest ordinal |
     /// | `as-if-up`     | what the policy would take if everything were up; NODATA where that is nothing           |
     /// | `pool NAME`    | what that pool answers if its addresses are taken to be up; as `default-pool` when it has none |
-    /// | `last-good`    | the last answer before everything went down; as `default-pool` when there is none, or it holds what no pool of the access domain has any more |
+    /// | `last-good`    | the last answer before everything went down; as `default-pool` when there is none, or it holds what no pool of the access domain may answer any more |
     /// | `fixed [..]`   | these                                                                                    |
     /// | `nodata` ..    | that response                                                                            |
     pub(super) fn all_down(&self, domain: &AccessDomain) -> (Response, LastResort) {
@@ -28,7 +28,7 @@ impl Choosing<'_> {
             }
             AllDownAction::LastGood => self
                 .last_good
-                .filter(|response| self.has_all(domain, response))
+                .filter(|response| self.may_answer_all(domain, response))
                 .map(|response| (response.clone(), LastResort::LastGood)),
             AllDownAction::Fixed(targets) => {
                 Some((answer(domain, all(targets.iter().cloned())), LastResort::Fixed))
@@ -70,14 +70,16 @@ impl Choosing<'_> {
         self.conditions.pool_answers(self.model, id, Lens::AsIfUp)
     }
 
-    /// Whether all that a response can hold is still in some pool of the access domain.
-    fn has_all(&self, domain: &AccessDomain, response: &Response) -> bool {
-        let has = |target: &Target| {
-            let pools = domain.pools.iter().map(|used| self.model.pool(used.pool));
-            pools.flat_map(|pool| &pool.addresses).any(|address| address.target == *target)
+    /// Whether some pool of the access domain may still answer each of what a response can hold.
+    fn may_answer_all(&self, domain: &AccessDomain, response: &Response) -> bool {
+        let pools = || domain.pools.iter().map(|used| used.pool).filter(|id| self.may_answer(*id));
+        let has = |target: &Target, id: PoolId| {
+            let addresses = &self.model.pool(id).addresses;
+            let positions = self.conditions.addresses(self.model, id, Lens::AsIfUp);
+            positions.into_iter().filter_map(|at| addresses.get(at)).any(|address| address.target == *target)
         };
         let targets = response.targets();
-        !targets.is_empty() && targets.into_iter().all(has)
+        !targets.is_empty() && targets.into_iter().all(|target| pools().any(|id| has(target, id)))
     }
 }
 

@@ -233,3 +233,13 @@ fn a_disabled_access_domain_is_answered_by_the_zone() {
         ],
     );
 }
+
+#[test]
+fn all_down_last_good_never_holds_what_may_not_be_answered() {
+    // An operator takes the address of the last good answer out: it is no last resort either.
+    let pools = ["1, 2", "3"];
+    story("ordinal all-down=last-good", &pools, "", &[("-1", "2"), ("-2 -3", "3"), ("down:3", "1 and 2 rotating")]);
+    story("ordinal all-down=last-good", &["1, 2"], "", &[("disable:1", "2"), ("-2", "2"), ("disable:2", "no address (NODATA)")]);
+    story("ordinal all-down=last-good", &pools, "", &[("-1 -2", "3"), ("down:p1", "1 and 2 rotating"), ("undo:p1 -3", "3")]);
+    story("ordinal all-down=last-good", &pools, "", &[("-1 -2 -3", "3"), ("disable:p1", "1 and 2 rotating")]);
+}
