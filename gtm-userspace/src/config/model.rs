@@ -353,6 +353,11 @@ impl Pool {
             addresses: Vec::new(),
         }
     }
+
+    /// True when it stays on its current address although a smaller ordinal is available.
+    pub fn stays(&self) -> bool {
+        self.policy == Policy::Ordinal && self.preemption == Preemption::NonPreemptive
+    }
 }
 
 /// The kind of all addresses of a pool.
@@ -468,6 +473,12 @@ impl AccessDomain {
             source_fallback: SourceFallback::Default,
             pools: Vec::new(),
         }
+    }
+
+    /// True when it stays on its current pool although a smaller ordinal is available.
+    pub fn stays(&self) -> bool {
+        matches!(self.policy, Policy::Ordinal | Policy::NearestSource)
+            && self.preemption == Preemption::NonPreemptive
     }
 
     /// Every pool that may answer, each once: its own by ordinal, then the one of the all-down action.

@@ -2,9 +2,7 @@
 //! change.
 
 use crate::config::Model;
-use crate::config::model::{
-    AccessDomain, DEFAULT_SOURCE, Policy, Pool, PoolId, SourceFallback, SourceId,
-};
+use crate::config::model::{AccessDomain, DEFAULT_SOURCE, Policy, Pool, PoolId, SourceFallback, SourceId};
 use crate::geo::Class;
 
 /// The pools to try, first to last, and why each is here.

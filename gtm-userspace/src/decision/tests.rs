@@ -4,6 +4,7 @@ mod explained;
 mod overrides;
 mod policies;
 mod properties;
+mod reloads;
 mod rules;
 mod scenario;
 mod states;

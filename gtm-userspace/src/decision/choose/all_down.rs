@@ -29,7 +29,7 @@ impl Choosing<'_> {
             AllDownAction::LastGood => self
                 .last_good
                 .filter(|response| self.may_answer_all(domain, response))
-                .map(|response| (response.clone(), LastResort::LastGood)),
+                .map(|response| (as_capped_now(domain, response.clone()), LastResort::LastGood)),
             AllDownAction::Fixed(targets) => {
                 Some((answer(domain, all(targets.iter().cloned())), LastResort::Fixed))
             }
@@ -80,6 +80,14 @@ impl Choosing<'_> {
         };
         let targets = response.targets();
         !targets.is_empty() && targets.into_iter().all(|target| pools().any(|id| has(target, id)))
+    }
+}
+
+/// A remembered answer with the `max_answers` of the configuration at hand.
+fn as_capped_now(domain: &AccessDomain, response: Response) -> Response {
+    match response {
+        Response::Answer { selection, .. } => answer(domain, selection),
+        other @ (Response::NoData | Response::ServFail | Response::Refused | Response::Zone) => other,
     }
 }
 

@@ -194,7 +194,12 @@ fn all_down_pool_that_pool_whatever_its_health() {
 #[test]
 fn all_down_pool_of_others_is_followed_like_an_own_one() {
     let pools = ["1", "spare stays: 2, 3"];
-    story("ordinal all-down=pool:1", &pools, "", &[("-1", "2"), ("-2", "3"), ("+2", "3"), ("-3", "2"), ("+1", "1")]);
+    story(
+        "ordinal all-down=pool:1",
+        &pools,
+        "",
+        &[("-1", "2"), ("-2", "3"), ("+2", "3"), ("-3", "2"), ("+1", "1")],
+    );
 }
 
 #[test]
@@ -238,8 +243,23 @@ fn a_disabled_access_domain_is_answered_by_the_zone() {
 fn all_down_last_good_never_holds_what_may_not_be_answered() {
     // An operator takes the address of the last good answer out: it is no last resort either.
     let pools = ["1, 2", "3"];
-    story("ordinal all-down=last-good", &pools, "", &[("-1", "2"), ("-2 -3", "3"), ("down:3", "1 and 2 rotating")]);
-    story("ordinal all-down=last-good", &["1, 2"], "", &[("disable:1", "2"), ("-2", "2"), ("disable:2", "no address (NODATA)")]);
-    story("ordinal all-down=last-good", &pools, "", &[("-1 -2", "3"), ("down:p1", "1 and 2 rotating"), ("undo:p1 -3", "3")]);
+    story(
+        "ordinal all-down=last-good",
+        &pools,
+        "",
+        &[("-1", "2"), ("-2 -3", "3"), ("down:3", "1 and 2 rotating")],
+    );
+    story(
+        "ordinal all-down=last-good",
+        &["1, 2"],
+        "",
+        &[("disable:1", "2"), ("-2", "2"), ("disable:2", "no address (NODATA)")],
+    );
+    story(
+        "ordinal all-down=last-good",
+        &pools,
+        "",
+        &[("-1 -2", "3"), ("down:p1", "1 and 2 rotating"), ("undo:p1 -3", "3")],
+    );
     story("ordinal all-down=last-good", &pools, "", &[("-1 -2 -3", "3"), ("disable:p1", "1 and 2 rotating")]);
 }

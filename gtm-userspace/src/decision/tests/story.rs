@@ -10,7 +10,8 @@ use crate::decision::overrides::{Action, Object, Override};
 /// An access domain under way.
 pub(super) struct Story {
     pub(super) decider: Decider,
-    partition: Partition,
+    /// Who asks, from the next reload on.
+    pub(super) partition: Partition,
     overrides: BTreeMap<u64, Override>,
 }
 
@@ -98,9 +99,16 @@ impl Story {
         self.decider.set_overrides(self.overrides.values().cloned().collect());
     }
 
-    /// What survives is the memory and the overrides; the verdicts here as well.
     fn restarts(&mut self) {
-        let model = Arc::clone(self.decider.model());
+        self.reloads(|_| {});
+    }
+
+    /// Goes over to an edited model with as many checks. What survives is the memory and the overrides; the verdicts here as
+    /// well.
+    pub(super) fn reloads(&mut self, edit: impl FnOnce(&mut Model)) {
+        let mut model = Model::clone(self.decider.model());
+        edit(&mut model);
+        let model = Arc::new(model);
         let before = self.decider.conditions();
         let conditions = Conditions {
             verdicts: before.verdicts.clone(),
@@ -112,8 +120,15 @@ impl Story {
     }
 
     pub(super) fn answer(&self) -> String {
-        let (_, _, choice) = self.decider.slots().next().expect("a slot");
-        choice.response.to_string().replace("10.0.0.", "")
+        self.answers().swap_remove(0)
+    }
+
+    /// What each slot answers.
+    pub(super) fn answers(&self) -> Vec<String> {
+        self.decider
+            .slots()
+            .map(|(_, _, choice)| choice.response.to_string().replace("10.0.0.", ""))
+            .collect()
     }
 }
 
