@@ -10,6 +10,7 @@ use super::selection::{Member, Response, Selection};
 use crate::config::Model;
 use crate::config::model::{AccessDomain, DomainId, Policy, PoolId, PoolUse, SourceId, Sticky};
 
+pub use all_down::from_fallback_pool;
 pub use pool::from_pool;
 
 /// What is answered, and why.

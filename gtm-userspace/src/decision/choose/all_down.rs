@@ -1,8 +1,10 @@
 //! The all-down actions: what is answered when every pool of an access domain is down.
 
 use super::{Choosing, LastResort, answer, from_pool};
+use crate::config::Model;
 use crate::config::model::{AccessDomain, AllDownAction, DEFAULT_SOURCE, PoolId, PoolUse, Target};
-use crate::decision::conditions::Lens;
+use crate::decision::conditions::{Conditions, Lens};
+use crate::decision::route::Route;
 use crate::decision::selection::{Response, Selection};
 
 impl Choosing<'_> {
@@ -10,7 +12,7 @@ impl Choosing<'_> {
     /// |----------------|------------------------------------------------------------------------------------------|
     /// | `default-pool` | every address of the non-empty `default` pool with the smallest ordinal, round robin; without one, of the non-empty pool with the smallest ordinal |
     /// | `as-if-up`     | what the policy would take if everything were up; NODATA where that is nothing           |
-    /// | `pool NAME`    | what that pool answers if its addresses are taken to be up; as `default-pool` when it has none |
+    /// | `pool NAME`    | what that pool answers, whether or not it is available; if none of its addresses is, what it answers if they were up; as `default-pool` when it has nothing |
     /// | `last-good`    | the last answer before everything went down; as `default-pool` when there is none, or it holds what no pool of the access domain may answer any more |
     /// | `fixed [..]`   | these                                                                                    |
     /// | `nodata` ..    | that response                                                                            |
@@ -63,7 +65,7 @@ impl Choosing<'_> {
         if !self.may_answer(id) {
             return None;
         }
-        from_pool(self.model, id, self.route, self.conditions, Lens::AsIfUp).map(|(selection, _)| selection)
+        from_fallback_pool(self.model, id, self.route, self.conditions).map(|(selection, _)| selection)
     }
 
     fn may_answer(&self, id: PoolId) -> bool {
@@ -81,6 +83,18 @@ impl Choosing<'_> {
         let targets = response.targets();
         !targets.is_empty() && targets.into_iter().all(|target| pools().any(|id| has(target, id)))
     }
+}
+
+/// What a pool answers clients of a route whatever its own health, and the positions of the addresses that it takes. A failed
+/// address is none of them while another could be.
+pub fn from_fallback_pool(
+    model: &Model,
+    id: PoolId,
+    route: &Route,
+    conditions: &Conditions,
+) -> Option<(Selection, Vec<usize>)> {
+    let from = |lens| from_pool(model, id, route, conditions, lens);
+    from(Lens::Real).or_else(|| from(Lens::AsIfUp))
 }
 
 /// A remembered answer with the `max_answers` of the configuration at hand.
