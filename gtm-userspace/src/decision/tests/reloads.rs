@@ -2,6 +2,8 @@
 
 use super::story::Story;
 use super::*;
+use crate::decision::comparison::{compared, found};
+use crate::event::Event;
 
 /// A story up to the reload; then an edited model, and what it answers after these happenings.
 #[track_caller]
@@ -88,4 +90,40 @@ fn sources_with_the_same_pools_remember_their_own_last_good_answers() {
     assert_eq!(story.answers(), ["2", "1"]);
     story.happens("-9");
     assert_eq!(story.answers(), ["2", "1"]);
+}
+
+fn told(events: &[Event]) -> Vec<String> {
+    events.iter().map(|event| format!("{}: {}", event.kind.words(), event.object)).collect()
+}
+
+const POOL_DOWN: &str = "pool down: pool p0";
+const DOMAIN_DOWN: &str = "access domain down: domain www.example.com A";
+const ENTERED: &str = "all-down action entered: domain www.example.com A";
+
+#[test]
+fn what_is_down_at_the_start_is_told() {
+    let mut story = Story::new("ordinal", &["1, 2", "disabled: 3"], "");
+    assert_eq!(told(&found(&story.decider)), [""; 0]);
+    story.happens("-1");
+    story.happens("restart");
+    assert_eq!(told(&found(&story.decider)), [""; 0], "a pool that warns answers");
+    story.happens("-2");
+    story.happens("restart");
+    assert_eq!(told(&found(&story.decider)), [POOL_DOWN, DOMAIN_DOWN, ENTERED]);
+    story.happens("disable:domain");
+    assert_eq!(told(&found(&story.decider)), [POOL_DOWN]);
+}
+
+#[test]
+fn an_answer_of_last_resort_is_told_of_also_when_the_access_domain_is_new() {
+    let mut story = Story::new("ordinal", &["1"], "");
+    story.happens("-1");
+    let renamed = |from: &str| from.replace("www", "new");
+    let before = story;
+    let mut now = Story::new("ordinal", &["1"], "");
+    now.reloads(|model| model.domains[0].name = "new.example.com".parse().unwrap());
+    assert_eq!(told(&compared(&before.decider, &now.decider)), ["pool available: pool p0"]);
+    now.happens("-1");
+    assert_eq!(told(&compared(&before.decider, &now.decider)), [renamed(ENTERED)]);
+    assert_eq!(told(&compared(&now.decider, &now.decider)), [""; 0]);
 }
