@@ -10,7 +10,9 @@ use crate::event::Event;
 fn check(domain: &str, pools: &[&str], before: &str, edits: &[fn(&mut Model)], after: &str, expect: &str) {
     let mut story = Story::new(domain, pools, "a");
     before.split_whitespace().for_each(|happening| story.happens(happening));
-    edits.iter().for_each(|edit| story.reloads(edit));
+    for edit in edits {
+        story.reloads(edit);
+    }
     after.split_whitespace().for_each(|happening| story.happens(happening));
     assert_eq!(story.answer(), expect, "{before}, reload, {after}, of {domain} {pools:?}");
 }
@@ -84,7 +86,8 @@ fn sources_with_the_same_pools_remember_their_own_last_good_answers() {
     // Both pools fail at once with 9, while the clients of a stand on the second and those of b on the first.
     let pools = ["min2 for a: 1, 9", "min2 for a: 2, 9"];
     let mut story = Story::new("nearest-source stays all-down=last-good", &pools, "a");
-    ["-1", "+1"].into_iter().for_each(|happening| story.happens(happening));
+    story.happens("-1");
+    story.happens("+1");
     story.partition.classes.push(class("b"));
     story.reloads(|model| model.domains[0].pools.iter_mut().for_each(|used| used.sources.push(source("b"))));
     assert_eq!(story.answers(), ["2", "1"]);
