@@ -55,6 +55,9 @@ pub(crate) fn answer(asked: &Asked, reference: PageRef) -> Result<Answer, Outcom
         let turn = if head.rotations > 1 { tables::turn(asked.cpu, asked.slot) } else { 0 };
         return Ok(records(node, &head, turn, asked.scope));
     }
+    if head.kind == kind::ZONE_RECORDS {
+        return Ok(records(node, &head, 0, 0));
+    }
     choose(asked, reference, node)
 }
 

@@ -45,7 +45,7 @@ fn collect<'a>(answer: &'a Answer, nodes: &mut HashSet<&'a Answer>) {
 /// Words of one node.
 fn length(node: &Answer) -> usize {
     match node {
-        Answer::Records(block) => 1 + block.bytes.len().div_ceil(8),
+        Answer::Records(block) | Answer::ZoneRecords(block) => 1 + block.bytes.len().div_ceil(8),
         _ => 1 + node.members().count() * (size_of::<abi::Member>() / 8),
     }
 }
@@ -63,7 +63,8 @@ impl Blocks {
         }
         let nodes = answer.members().map(|member| self.place(member)).collect::<Result<Vec<_>, _>>()?;
         let bytes = match answer {
-            Answer::Records(block) => [head(block).as_bytes(), &block.bytes].concat(),
+            Answer::Records(block) => [head(kind::RECORDS, block).as_bytes(), &block.bytes].concat(),
+            Answer::ZoneRecords(block) => [head(kind::ZONE_RECORDS, block).as_bytes(), &block.bytes].concat(),
             _ => [choice_head(answer).as_bytes(), members(answer, &nodes).as_bytes()].concat(),
         };
         let reference = self.cursor.take(length(answer));
@@ -81,9 +82,9 @@ fn narrow<T: TryFrom<usize> + Default>(number: usize) -> T {
     T::try_from(number).unwrap_or_default()
 }
 
-fn head(block: &Block) -> BlockHead {
+fn head(kind: u8, block: &Block) -> BlockHead {
     BlockHead {
-        kind: kind::RECORDS,
+        kind,
         count: narrow(block.count),
         len: narrow(block.len()),
         step: narrow(block.record_len),
@@ -96,9 +97,11 @@ fn choice_head(answer: &Answer) -> ChoiceHead {
     let members = narrow(answer.members().count());
     let head = ChoiceHead { members, scope_v4, scope_v6, ..ChoiceHead::default() };
     match answer {
-        Answer::Turn(_) | Answer::Records(_) | Answer::Empty { .. } | Answer::Zone => {
-            ChoiceHead { kind: kind::TURN, ..head }
-        }
+        Answer::Turn(_)
+        | Answer::Records(_)
+        | Answer::Empty { .. }
+        | Answer::Zone
+        | Answer::ZoneRecords(_) => ChoiceHead { kind: kind::TURN, ..head },
         Answer::Weighted(_) => ChoiceHead { kind: kind::WEIGHTED, ..head },
         Answer::Sticky(sticky, _) => {
             ChoiceHead { kind: kind::STICKY, sticky_v4: sticky.ipv4, sticky_v6: sticky.ipv6, ..head }

@@ -49,6 +49,8 @@ pub enum Answer {
     },
     /// What the zone itself says.
     Zone,
+    /// The same, and these are all its records of the steered type: the kernel can answer them as well.
+    ZoneRecords(Block),
 }
 
 /// One of several.
@@ -81,7 +83,7 @@ impl Answer {
     /// Most records that one answer holds.
     pub fn most_records(&self) -> usize {
         match self {
-            Self::Records(block) => block.count,
+            Self::Records(block) | Self::ZoneRecords(block) => block.count,
             Self::Gather { members, max } => members.iter().map(Self::most_records).sum::<usize>().min(*max),
             Self::Turn(_) | Self::Weighted(_) | Self::Sticky(..) | Self::Empty { .. } | Self::Zone => {
                 self.members().map(Self::most_records).max().unwrap_or_default()
@@ -92,7 +94,7 @@ impl Answer {
     /// Most bytes that the records of one answer take.
     pub fn most_bytes(&self) -> usize {
         match self {
-            Self::Records(block) => block.len(),
+            Self::Records(block) | Self::ZoneRecords(block) => block.len(),
             Self::Gather { members, .. } => members.iter().map(Self::most_bytes).sum(),
             Self::Turn(_) | Self::Weighted(_) | Self::Sticky(..) | Self::Empty { .. } | Self::Zone => {
                 self.members().map(Self::most_bytes).max().unwrap_or_default()
@@ -114,9 +116,14 @@ impl Answer {
         let (plain, weighed): (&[Self], &[Member]) = match self {
             Self::Turn(members) | Self::Gather { members, .. } => (members, &[]),
             Self::Weighted(members) | Self::Sticky(_, members) => (&[], members),
-            Self::Records(_) | Self::Empty { .. } | Self::Zone => (&[], &[]),
+            Self::Records(_) | Self::Empty { .. } | Self::Zone | Self::ZoneRecords(_) => (&[], &[]),
         };
         plain.iter().chain(weighed.iter().map(|member| &member.answer))
+    }
+
+    /// True when the server leaves it to the zone.
+    pub fn is_of_zone(&self) -> bool {
+        matches!(self, Self::Zone | Self::ZoneRecords(_))
     }
 
     /// True when the kernel can answer it alone. Left to the server are: what has no records; an alias into our zones,
@@ -129,6 +136,7 @@ impl Answer {
                     && members.iter().all(|member| member.is_choice(1) && member.most_bytes() <= MAX_GATHERED)
                     && is_distinct(members)
             }
+            Self::ZoneRecords(block) => block.len() <= MAX_ANSWER,
             _ => self.is_choice(2),
         }
     }
@@ -146,7 +154,7 @@ impl Answer {
                     && self.members().count() <= MAX_MEMBERS
                     && self.members().all(|member| member.is_choice(depth - 1))
             }
-            Self::Gather { .. } | Self::Empty { .. } | Self::Zone => false,
+            Self::Gather { .. } | Self::Empty { .. } | Self::Zone | Self::ZoneRecords(_) => false,
         }
     }
 
@@ -282,6 +290,7 @@ impl Answer {
     pub fn admits(&self, records: &[&[u8]], client: IpAddr) -> bool {
         match self {
             Self::Empty { .. } | Self::Zone => records.is_empty(),
+            Self::ZoneRecords(block) => block.records(0).eq(records.iter().copied()),
             _ => self.ends(records, 0, usize::MAX, client).contains(&records.len()),
         }
     }
@@ -311,7 +320,7 @@ impl Answer {
                 };
                 (0..members.len()).flat_map(in_turn).collect()
             }
-            Self::Empty { .. } | Self::Zone => BTreeSet::from([from]),
+            Self::Empty { .. } | Self::Zone | Self::ZoneRecords(_) => BTreeSet::from([from]),
         }
     }
 }
