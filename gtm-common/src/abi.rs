@@ -24,13 +24,13 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 use crate::wire::rtype;
 
 /// Version of this layout.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;
 
 /// Name of the XDP program in the object.
 pub const PROGRAM: &str = "gtm";
 /// Symbol of the [`Settings`] in the object; it carries [`ABI_VERSION`], so that an object of another layout does not
 /// load.
-pub const SETTINGS_SYMBOL: &str = "SETTINGS_ABI_2";
+pub const SETTINGS_SYMBOL: &str = "SETTINGS_ABI_3";
 
 /// Names of the maps.
 pub mod map {
