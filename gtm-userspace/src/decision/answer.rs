@@ -127,7 +127,8 @@ impl Answer {
                     && members.iter().all(|member| member.is_choice(1) && member.most_bytes() <= MAX_GATHERED)
                     && is_distinct(members)
             }
-            _ => self.is_choice(2),
+            Self::Records(_) | Self::Turn(_) | Self::Weighted(_) | Self::Sticky(..) => self.is_choice(2),
+            Self::Empty { .. } | Self::Zone => false,
         }
     }
 
@@ -152,7 +153,10 @@ impl Answer {
     fn records(&self) -> HashSet<&[u8]> {
         match self {
             Self::Records(block) => block.bytes.chunks_exact(block.record_len.max(1)).collect(),
-            _ => self.members().flat_map(Self::records).collect(),
+            Self::Turn(_) | Self::Weighted(_) | Self::Sticky(..) | Self::Gather { .. } => {
+                self.members().flat_map(Self::records).collect()
+            }
+            Self::Empty { .. } | Self::Zone => HashSet::new(),
         }
     }
 }
@@ -278,10 +282,7 @@ fn single_address(selection: &Selection) -> Option<&Target> {
 impl Answer {
     /// True when these records, in this order, can be the answer to the client in some turn.
     pub fn admits(&self, records: &[&[u8]], client: IpAddr) -> bool {
-        match self {
-            Self::Empty { .. } | Self::Zone => records.is_empty(),
-            _ => self.ends(records, 0, usize::MAX, client).contains(&records.len()),
-        }
+        self.ends(records, 0, usize::MAX, client).contains(&records.len())
     }
 
     /// Where an answer of this can end among the records, if it begins at `from` and all those before are answered

@@ -96,7 +96,7 @@ impl fmt::Display for Selection {
         let inner = |selection: &Self| match selection {
             Self::Target(target) => target.to_string(),
             Self::All(parts) if parts.len() == 1 => parts.iter().map(Self::to_string).collect(),
-            several => format!("[{several}]"),
+            several @ (Self::All(_) | Self::Weighted(_) | Self::Sticky(..)) => format!("[{several}]"),
         };
         let weighed = |member: &Member| format!("{} ({})", inner(&member.selection), member.weight);
         match self {
