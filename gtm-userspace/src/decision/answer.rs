@@ -136,8 +136,9 @@ impl Answer {
                     && members.iter().all(|member| member.is_choice(1) && member.most_bytes() <= MAX_GATHERED)
                     && is_distinct(members)
             }
+            Self::Records(_) | Self::Turn(_) | Self::Weighted(_) | Self::Sticky(..) => self.is_choice(2),
             Self::ZoneRecords(block) => block.len() <= MAX_ANSWER,
-            _ => self.is_choice(2),
+            Self::Empty { .. } | Self::Zone => false,
         }
     }
 
@@ -161,8 +162,13 @@ impl Answer {
     /// Every record that some answer may hold.
     fn records(&self) -> HashSet<&[u8]> {
         match self {
-            Self::Records(block) => block.bytes.chunks_exact(block.record_len.max(1)).collect(),
-            _ => self.members().flat_map(Self::records).collect(),
+            Self::Records(block) | Self::ZoneRecords(block) => {
+                block.bytes.chunks_exact(block.record_len.max(1)).collect()
+            }
+            Self::Turn(_) | Self::Weighted(_) | Self::Sticky(..) | Self::Gather { .. } => {
+                self.members().flat_map(Self::records).collect()
+            }
+            Self::Empty { .. } | Self::Zone => HashSet::new(),
         }
     }
 }
@@ -288,18 +294,14 @@ fn single_address(selection: &Selection) -> Option<&Target> {
 impl Answer {
     /// True when these records, in this order, can be the answer to the client in some turn.
     pub fn admits(&self, records: &[&[u8]], client: IpAddr) -> bool {
-        match self {
-            Self::Empty { .. } | Self::Zone => records.is_empty(),
-            Self::ZoneRecords(block) => block.records(0).eq(records.iter().copied()),
-            _ => self.ends(records, 0, usize::MAX, client).contains(&records.len()),
-        }
+        self.ends(records, 0, usize::MAX, client).contains(&records.len())
     }
 
     /// Where an answer of this can end among the records, if it begins at `from` and all those before are answered
     /// already, at most `max` in all.
     fn ends(&self, records: &[&[u8]], from: usize, max: usize, client: IpAddr) -> BTreeSet<usize> {
         match self {
-            Self::Records(block) => {
+            Self::Records(block) | Self::ZoneRecords(block) => {
                 let rotations = 0..u32::try_from(block.rotations).unwrap_or(u32::MAX);
                 rotations.filter_map(|turn| follow(block.records(turn), records, from, max)).collect()
             }
@@ -320,7 +322,7 @@ impl Answer {
                 };
                 (0..members.len()).flat_map(in_turn).collect()
             }
-            Self::Empty { .. } | Self::Zone | Self::ZoneRecords(_) => BTreeSet::from([from]),
+            Self::Empty { .. } | Self::Zone => BTreeSet::from([from]),
         }
     }
 }

@@ -98,7 +98,7 @@ impl Picking<'_> {
         }
     }
 
-    /// Adds a record, unless there are enough, or it is there already: an RRset has no record twice (RFC 2181
+    /// Adds a record, unless there are enough, or it is there already: a record set has no record twice (RFC 2181
     /// section 5).
     fn add_record(&mut self, record: &[u8], max: usize) {
         let records = &mut self.picked.records;
