@@ -59,7 +59,8 @@ pub enum Up {
 
 impl Gdnsd {
     /// Starts it with these plugins, these records of its zone `example.com`, and these files beside it. Resources whose
-    /// `service_types` is `checks` follow what is monitored. Queries can come from these clients.
+    /// `service_types` is `checks` follow what is monitored; with `brief` that holds for 20 seconds only. Queries can come from
+    /// these clients.
     pub fn start(plugins: &str, records: &str, files: &[(&str, Vec<u8>)], clients: &[IpAddr]) -> Result<Self> {
         let folder = temporary_folder()?;
         let at = |name: &str| folder.path().join(name);
@@ -78,7 +79,10 @@ impl Gdnsd {
             format!(
                 "options => {{ listen => [ {listen} ], dns_port => {PORT}, udp_threads => 1, tcp_threads => 1,
   run_dir => {base}/run, state_dir => {base}/state }}
-service_types => {{ checks => {{ plugin => extfile, file => {base}/state/monitored, direct => true, interval => 2 }} }}
+service_types => {{
+  checks => {{ plugin => extfile, file => {base}/state/monitored, direct => true, interval => 2 }}
+  brief => {{ plugin => extfile, file => {base}/state/monitored, direct => true, interval => 2, def_ttl => 20 }}
+}}
 plugins => {{
   extfile => {{}}
   {plugins}
