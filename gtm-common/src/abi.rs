@@ -6,8 +6,13 @@
 //! ```text
 //! QNAME  -> NAME_BUCKETS -> NAMES[record]: types { QTYPE, view, slot }
 //! client -> INDEX_V4, RANGES_V4 / INDEX_V6, RANGES_V6 -> class
-//! view + class -> VIEWS -> offset;  slot + offset -> SLOTS -> BLOCKS[block]: the answer section
+//! view + class -> VIEWS -> offset;  slot + offset -> SLOTS -> BLOCKS[node]
+//! node: records (the answer section), or a choice -> BLOCKS[node of a member]
 //! ```
+//!
+//! A node of [`map::BLOCKS`] is written before any that refers to it, and a slot last, in one store. It begins with a
+//! [`BlockHead`] or, told by its first byte, a [`ChoiceHead`]. Below a slot there are at most two choices and then
+//! records.
 //!
 //! Every type is `repr(C)` without padding (`zerocopy::IntoBytes` proves it); whatever is `reserved` is zero. A change
 //! of anything here raises [`ABI_VERSION`].
@@ -19,13 +24,13 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 use crate::wire::rtype;
 
 /// Version of this layout.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;
 
 /// Name of the XDP program in the object.
 pub const PROGRAM: &str = "gtm";
 /// Symbol of the [`Settings`] in the object; it carries [`ABI_VERSION`], so that an object of another layout does not
 /// load.
-pub const SETTINGS_SYMBOL: &str = "SETTINGS_ABI_1";
+pub const SETTINGS_SYMBOL: &str = "SETTINGS_ABI_2";
 
 /// Names of the maps.
 pub mod map {
@@ -46,9 +51,9 @@ pub mod map {
     pub const RANGES_V6: &str = "RANGES_V6";
     /// Array of u32: what to add to a record's slot for each class, [`super::TypeEntry::view`] being the row.
     pub const VIEWS: &str = "VIEWS";
-    /// Array of u64: the [`super::PageRef`] of the block that answers now, or [`super::NO_BLOCK`].
+    /// Array of u64: the [`super::PageRef`] of the node that answers now, or [`super::NO_BLOCK`].
     pub const SLOTS: &str = "SLOTS";
-    /// Array of [`super::Page`]: answer blocks, addressed by [`super::PageRef`].
+    /// Array of [`super::Page`]: records and choices, addressed by [`super::PageRef`].
     pub const BLOCKS: &str = "BLOCKS";
     /// Per-CPU array with one [`super::PerCpu`].
     pub const PER_CPU: &str = "PER_CPU";
@@ -90,9 +95,9 @@ pub struct PageRef(pub u32);
 /// Words of a page that a record or block can begin in.
 pub const PAGE_WORDS: u32 = 8192;
 /// Words after these, so that a record or block that begins in the last word still lies within the page.
-pub const PAGE_SLACK_WORDS: u32 = 256;
+pub const PAGE_SLACK_WORDS: u32 = 528;
 /// One element of [`map::NAMES`] and [`map::BLOCKS`].
-pub type Page = [u64; 8448];
+pub type Page = [u64; 8720];
 
 impl PageRef {
     /// The reference to a word of a page; `word` is below [`PAGE_WORDS`].
@@ -208,24 +213,81 @@ pub struct RangeV6 {
 /// A slot that the kernel does not answer: the packet is passed up.
 pub const NO_BLOCK: u64 = u64::MAX;
 
-/// Head of an answer block; the records follow, 0..n and then again 0..n-1, so that every rotation is one piece.
+/// Kinds of nodes: their first byte.
+pub mod kind {
+    /// A [`super::BlockHead`] and records.
+    pub const RECORDS: u8 = 0;
+    /// A [`super::ChoiceHead`] and members, of which each answer takes the next one.
+    pub const TURN: u8 = 1;
+    /// The same, and each answer takes one by weight.
+    pub const WEIGHTED: u8 = 2;
+    /// The same, and each client prefix has one by weight.
+    pub const STICKY: u8 = 3;
+    /// The same, and each answer takes all, beginning one later than the one before. Only directly below a slot; its
+    /// members have addresses of one kind, none of them twice.
+    pub const GATHER: u8 = 4;
+}
+
+/// Head of records, which follow: 0..n and then again from 0, so that every rotation is one piece.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct BlockHead {
+    /// [`kind::RECORDS`].
+    pub kind: u8,
+    /// Records in one answer.
+    pub count: u8,
     /// Length of one answer in bytes, at most [`MAX_ANSWER`].
     pub len: u16,
-    /// Records in one answer.
-    pub count: u16,
-    /// Distance between two rotations in bytes; 0 when there is one rotation.
+    /// Length of one record in bytes: the distance between two rotations. The last one is at most [`MAX_ROTATION`] away.
     pub step: u16,
     /// Number of rotations; at least 1.
     pub rotations: u16,
 }
 
-/// Longest answer section of a block: sixteen AAAA records, in bytes.
-pub const MAX_ANSWER: usize = 448;
+/// Head of a choice; its [`Member`]s follow.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
+#[repr(C)]
+pub struct ChoiceHead {
+    /// One of [`kind`], but not [`kind::RECORDS`].
+    pub kind: u8,
+    /// Number of members: 1 to [`MAX_MEMBERS`].
+    pub members: u8,
+    /// [`kind::STICKY`]: length of an IPv4 client prefix, 1 to 32; else 0.
+    pub sticky_v4: u8,
+    /// [`kind::STICKY`]: length of an IPv6 client prefix, 1 to 128; else 0.
+    pub sticky_v6: u8,
+    /// Longest IPv4 client prefix of this choice and those below: the least scope of an answer to an IPv4 client.
+    pub scope_v4: u8,
+    /// The same for IPv6.
+    pub scope_v6: u8,
+    /// [`kind::GATHER`]: most records in one answer; else 0.
+    pub max: u16,
+}
 
-/// Number of rotation counters of a CPU; slots share them by their lower bits.
+/// One member of a choice.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
+#[repr(C)]
+pub struct Member {
+    /// [`kind::STICKY`]: what draws for it; else 0.
+    pub key: u64,
+    /// [`kind::WEIGHTED`]: its [`crate::pick::last_point`]; [`kind::STICKY`]: its weight; else 0.
+    pub weight: u32,
+    /// The node that answers.
+    pub node: PageRef,
+}
+
+/// Longest answer section in bytes: what a header and the shortest question leave of 1232, in whole words.
+pub const MAX_ANSWER: usize = 1208;
+/// Greatest offset in bytes of a rotation among the records of a block.
+pub const MAX_ROTATION: usize = 2047;
+/// Most members of a choice.
+pub const MAX_MEMBERS: usize = 16;
+/// Longest part of one member in bytes that is gathered: sixteen AAAA records.
+pub const MAX_GATHERED: usize = 448;
+/// Words that an answer is gathered in.
+pub const GATHER_WORDS: usize = 320;
+
+/// Number of turn counters of a CPU; slots share them by their lower bits, and so do the choices below them.
 pub const TURNS: usize = 256;
 
 /// What one CPU keeps: counters, rotation and room to work in.
@@ -236,10 +298,12 @@ pub struct PerCpu {
     pub outcomes: [u64; 32],
     /// The lower-cased QNAME of the packet at hand.
     pub name: [u64; 32],
-    /// Which rotation a slot's next answer takes.
+    /// The next turn of a slot, or of a choice below it; they begin anywhere.
     pub turns: [u32; TURNS],
     /// Zero, which the verifier cannot know: what is added to it has no value that branches are followed up for.
     pub unknown_zero: u64,
+    /// Room for the records of several nodes, one behind the other.
+    pub gathered: [u64; GATHER_WORDS],
 }
 
 #[expect(clippy::as_conversions, reason = "conversions of constants cannot be done otherwise in a constant")]
@@ -251,11 +315,17 @@ const _: () = {
     assert!(size_of::<NameRecord>() == 56 && offset_of!(NameRecord, types) == 8);
     assert!(size_of::<RangeV4>() == 8);
     assert!(size_of::<RangeV6>() == 24);
-    assert!(size_of::<BlockHead>() == 8);
-    assert!(size_of::<PerCpu>() == 256 + 256 + 4 * TURNS + 8 && offset_of!(PerCpu, turns) == 512);
-    // A name record (head and 255 bytes) and a block (head and 2n-1 records) fit behind the last word they can begin in.
+    assert!(size_of::<BlockHead>() == 8 && size_of::<ChoiceHead>() == 8);
+    assert!(offset_of!(BlockHead, kind) == 0 && offset_of!(ChoiceHead, kind) == 0);
+    assert!(size_of::<Member>() == 16);
+    assert!(size_of::<PerCpu>() == 256 + 256 + 4 * TURNS + 8 + 8 * GATHER_WORDS);
+    assert!(offset_of!(PerCpu, turns) == 512);
+    // A name record (head and 255 bytes), a choice, and all that copying records may touch, fit behind the last word
+    // they can begin in.
     assert!(size_of::<NameRecord>() + 256 <= 8 * PAGE_SLACK_WORDS as usize);
-    assert!(size_of::<BlockHead>() + 2 * MAX_ANSWER <= 8 * PAGE_SLACK_WORDS as usize);
+    assert!(size_of::<ChoiceHead>() + MAX_MEMBERS * size_of::<Member>() <= 8 * PAGE_SLACK_WORDS as usize);
+    assert!(size_of::<BlockHead>() + MAX_ROTATION + 2048 + 64 <= 8 * PAGE_SLACK_WORDS as usize);
+    assert!(2048 + MAX_GATHERED + 8 <= 8 * GATHER_WORDS);
     assert!(size_of::<Page>() == 8 * (PAGE_WORDS + PAGE_SLACK_WORDS) as usize);
 };
 

@@ -14,5 +14,6 @@ pub mod checksum;
 pub mod counters;
 pub mod location;
 pub mod names;
+pub mod pick;
 pub mod query;
 pub mod wire;

@@ -6,6 +6,8 @@
 #![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
 
 #[cfg(target_arch = "bpf")]
+mod choice;
+#[cfg(target_arch = "bpf")]
 mod edns;
 #[cfg(target_arch = "bpf")]
 mod frame;

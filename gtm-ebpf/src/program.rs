@@ -6,9 +6,10 @@ use aya_ebpf::programs::XdpContext;
 use gtm_common::abi::PerCpu;
 use gtm_common::counters::Outcome;
 
+use crate::choice::Asked;
 use crate::packet::Packet;
 use crate::reply::Reply;
-use crate::{edns, frame, question, reply, tables};
+use crate::{choice, edns, frame, question, reply, tables};
 
 /// The XDP program.
 #[xdp]
@@ -37,17 +38,17 @@ fn answer(context: &XdpContext, cpu: *mut PerCpu) -> Result<(), Outcome> {
     let edns = edns::parse(packet, &frame, &question, cpu)?;
     let record = tables::find_name(cpu, &question).ok_or(Outcome::PassedUnknownName)?;
     let entry = tables::find_type(record, question.qtype).ok_or(Outcome::PassedUnknownType)?;
+    let (client, is_ecs) = tables::client(&frame, &edns);
     let (class, scope) = if entry.is_tailored() {
-        tables::locate(cpu, &frame, &edns).ok_or(Outcome::PassedNoBlock)?
+        tables::locate(cpu, client, is_ecs).ok_or(Outcome::PassedNoBlock)?
     } else {
         (0, 0)
     };
     let slot = tables::slot(&entry, class).ok_or(Outcome::PassedNoBlock)?;
-    let block = tables::block(slot).ok_or(Outcome::PassedNoBlock)?;
-    let head = tables::block_head(block);
-    let rotation = tables::turn(cpu, slot, &head);
-    let reply = Reply { frame: &frame, question: &question, edns: &edns, scope, block, head, rotation };
-    reply::send(context, &reply, cpu)
+    let reference = tables::reference(slot).ok_or(Outcome::PassedNoBlock)?;
+    let asked = Asked { cpu, slot, client, is_ecs, scope };
+    let answer = choice::answer(&asked, reference)?;
+    reply::send(context, &Reply { frame: &frame, question: &question, edns: &edns, answer }, cpu)
 }
 
 /// The licence the kernel asks for: some helpers are for GPL-compatible programs.

@@ -2,11 +2,12 @@
 
 use aya_ebpf::helpers::{bpf_xdp_adjust_head, bpf_xdp_adjust_tail};
 use aya_ebpf::programs::XdpContext;
-use gtm_common::abi::{BlockHead, MAX_ANSWER, PerCpu};
+use gtm_common::abi::{MAX_ANSWER, PerCpu};
 use gtm_common::checksum::Sum;
 use gtm_common::counters::Outcome;
 use gtm_common::wire::{HEADER_LEN, MAX_NAME, MAX_UDP_PAYLOAD, edns, flags, rtype};
 
+use crate::choice::Answer;
 use crate::edns::{ECS_HEAD, Ecs, Edns};
 use crate::frame::{Frame, OFFSET_MASK, Sender, UDP_LEN};
 use crate::packet::{Packet, opaque};
@@ -15,6 +16,10 @@ use crate::tables::forget;
 
 /// Longest part of a query that its answer keeps: Ethernet, two VLAN tags, IPv6, UDP, DNS header and question.
 const MAX_KEPT: usize = 14 + 2 * 4 + 40 + UDP_LEN + HEADER_LEN + MAX_NAME + 4;
+/// All bits of the length of an answer.
+const LEN_MASK: usize = 0x7ff;
+/// Bytes that are copied in one piece.
+const PIECE: usize = 64;
 /// Hop limit of what we send.
 const TTL: u8 = 64;
 
@@ -26,21 +31,15 @@ pub(crate) struct Reply<'a> {
     pub(crate) question: &'a Question,
     /// What the query says of EDNS.
     pub(crate) edns: &'a Edns,
-    /// Scope of the client subnet.
-    pub(crate) scope: u8,
-    /// The answer block, which begins with its head.
-    pub(crate) block: *const u64,
-    /// The head of the block.
-    pub(crate) head: BlockHead,
-    /// Offset in bytes of this answer's rotation within the block's records.
-    pub(crate) rotation: usize,
+    /// What is answered.
+    pub(crate) answer: Answer,
 }
 
 /// Makes room and writes the answer. Until there is room the packet is untouched.
 #[inline(always)]
 pub(crate) fn send(context: &XdpContext, reply: &Reply<'_>, cpu: *const PerCpu) -> Result<(), Outcome> {
-    let Reply { frame, question, edns, head, .. } = reply;
-    let answer_len = usize::from(head.len);
+    let Reply { frame, question, edns, answer } = reply;
+    let answer_len = answer.len;
     let opt_len = match edns.ecs {
         _ if !edns.present => 0,
         None => edns::OPT_LEN,
@@ -92,26 +91,26 @@ fn move_to_head(packet: Packet, from: usize, len: usize, cpu: *const PerCpu) -> 
 /// Writes the answer from the last part to the first, and so has every sum when the UDP header needs it.
 #[inline(always)]
 fn write(packet: Packet, reply: &Reply<'_>, dns_len: usize, cpu: *const PerCpu) -> Option<()> {
-    let Reply { frame, question, edns, scope, block, head, rotation } = *reply;
-    let answer_len = usize::from(head.len);
+    let Reply { frame, question, edns, answer } = *reply;
+    let answer_len = answer.len;
     let opt_at = forget(cpu, question.end + answer_len, OFFSET_MASK);
     // Offsets of the pieces within the DNS message; it begins at an even offset of the UDP datagram.
     let mut sum = question.sum;
     sum.add_piece(
-        copy_block(packet, question.end, block, answer_len, rotation, cpu)?,
+        copy_records(packet, question.end, answer.records, answer_len, cpu)?,
         question.end - frame.dns(),
     );
     if edns.present {
         sum.add_piece(write_opt(packet, opt_at, edns)?, opt_at - frame.dns());
         if let Some(ecs) = edns.ecs {
             let ecs_at = opt_at + edns::OPT_LEN;
-            sum.add_piece(write_ecs(packet, ecs_at, &ecs, scope)?, ecs_at - frame.dns());
+            sum.add_piece(write_ecs(packet, ecs_at, &ecs, answer.scope)?, ecs_at - frame.dns());
         }
     }
     let [id0, id1] = question.id.to_ne_bytes();
     let [flags0, flags1] =
         (flags::QR | flags::AA | if question.recursion_desired { flags::RD } else { 0 }).to_be_bytes();
-    let [count0, count1] = head.count.to_be_bytes();
+    let [count0, count1] = answer.count.to_be_bytes();
     let header = u64::from_ne_bytes([id0, id1, flags0, flags1, 0, 1, count0, count1]);
     let additional = u32::from_ne_bytes([0, 0, 0, u8::from(edns.present)]);
     packet.store(frame.dns(), header)?;
@@ -136,33 +135,38 @@ fn write(packet: Packet, reply: &Reply<'_>, dns_len: usize, cpu: *const PerCpu) 
     swap_ethernet(packet)
 }
 
-/// Copies one rotation of the block behind the question; gives its sum.
+/// Copies the records behind the question, in pieces of 64 bytes, words, and what is left; gives their sum.
 #[inline(always)]
-fn copy_block(
+fn copy_records(
     packet: Packet,
     at: usize,
-    block: *const u64,
+    records: *const u8,
     len: usize,
-    rotation: usize,
     cpu: *const PerCpu,
 ) -> Option<Sum> {
-    let words_len = forget(cpu, len, 0x1ff);
-    // SAFETY: a page has room for the longest block behind any word; the mask tells the verifier so.
-    let records = unsafe { block.add(1).cast::<u8>().add(rotation & 0x1ff) };
     let mut sum = Sum::default();
-    for word in 0..MAX_ANSWER / 8 {
+    let pieces_len = forget(cpu, len, LEN_MASK);
+    for piece in 0..MAX_ANSWER / PIECE {
+        if piece * PIECE + PIECE > opaque(pieces_len) {
+            break;
+        }
+        for word in 0..PIECE / 8 {
+            copy_word(packet, at, records, piece * PIECE + word * 8, &mut sum)?;
+        }
+    }
+    let at = forget(cpu, at, OFFSET_MASK);
+    let words_len = forget(cpu, len, LEN_MASK) & (PIECE - 1);
+    let done = forget(cpu, len, LEN_MASK) & (LEN_MASK & !(PIECE - 1));
+    for word in 0..PIECE / 8 - 1 {
         if word * 8 + 8 > opaque(words_len) {
             break;
         }
-        // SAFETY: as above; `word * 8` is below `MAX_ANSWER`.
-        let bytes = unsafe { records.add(word * 8).cast::<u64>().read_unaligned() };
-        packet.store(at + word * 8, bytes)?;
-        sum.add_u64(bytes);
+        copy_word(packet, at, records, done + word * 8, &mut sum)?;
     }
-    let len = forget(cpu, len, 0x1ff);
-    let mut done = len & 0x1f8;
+    let len = forget(cpu, len, LEN_MASK);
+    let mut done = len & (LEN_MASK & !7);
     if len & 4 != 0 {
-        // SAFETY: as above.
+        // SAFETY: as for whole words.
         let bytes = unsafe { records.add(done).cast::<u32>().read_unaligned() };
         packet.store(at + done, bytes)?;
         sum.add_u32(bytes);
@@ -182,6 +186,16 @@ fn copy_block(
         sum.add_u16(u16::from_ne_bytes([byte, 0]));
     }
     Some(sum)
+}
+
+/// Copies the word that begins `done` bytes on, and adds it to the sum.
+#[inline(always)]
+fn copy_word(packet: Packet, at: usize, records: *const u8, done: usize, sum: &mut Sum) -> Option<()> {
+    // SAFETY: wherever records begin, there is room for `LEN_MASK` bytes and a piece.
+    let bytes = unsafe { records.add(done).cast::<u64>().read_unaligned() };
+    packet.store(at + done, bytes)?;
+    sum.add_u64(bytes);
+    Some(())
 }
 
 /// Writes the fixed part of our OPT record (RFC 6891 section 6.1.2); gives its sum.

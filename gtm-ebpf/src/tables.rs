@@ -5,12 +5,13 @@ use core::ptr;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, PerCpuArray};
 use gtm_common::abi::{
-    BlockHead, Bucket, EMPTY_BUCKET, Listen, MAX_PROBES, MAX_TYPES, NO_BLOCK, NO_TYPE, NameRecord, Page,
-    PageRef, PerCpu, RangeV4, RangeV6, Settings, TURNS, TypeEntry,
+    Bucket, EMPTY_BUCKET, Listen, MAX_PROBES, MAX_TYPES, NO_BLOCK, NO_TYPE, NameRecord, Page, PageRef,
+    PerCpu, RangeV4, RangeV6, Settings, TURNS, TypeEntry,
 };
 use gtm_common::counters::Outcome;
 use gtm_common::location::{self, Ranges, V6};
 use gtm_common::names::MAX_WORDS;
+use gtm_common::pick::Client;
 use gtm_common::wire::edns::FAMILY_IPV4;
 
 use crate::edns::Edns;
@@ -46,13 +47,13 @@ static BLOCKS: Array<Page> = Array::with_max_entries(1, MMAPABLE);
 static PER_CPU: PerCpuArray<PerCpu> = PerCpuArray::with_max_entries(1, 0);
 
 #[unsafe(no_mangle)]
-static SETTINGS_ABI_1: Settings =
+static SETTINGS_ABI_2: Settings =
     Settings { hash_key: 0, bucket_mask: 0, ranges_v4: 0, ranges_v6: 0, reserved: 0 };
 
 macro_rules! setting {
     ($field:ident) => {
         // SAFETY: a static is always there; volatile, because the loader writes the value after compilation.
-        unsafe { ptr::read_volatile(ptr::addr_of!(SETTINGS_ABI_1.$field)) }
+        unsafe { ptr::read_volatile(ptr::addr_of!(SETTINGS_ABI_2.$field)) }
     };
 }
 
@@ -79,8 +80,9 @@ pub(crate) fn forget(cpu: *const PerCpu, value: usize, mask: usize) -> usize {
     (value + zero as usize) & mask
 }
 
+/// The same for 32 bits.
 #[inline(always)]
-fn forget_u32(cpu: *const PerCpu, value: u32) -> u32 {
+pub(crate) fn forget_u32(cpu: *const PerCpu, value: u32) -> u32 {
     forget(cpu, value as usize, u32::MAX as usize) as u32
 }
 
@@ -209,28 +211,33 @@ impl Ranges for LocationV6 {
     }
 }
 
-/// Class of the client and, for an ECS client, the scope: the ECS prefix if there is a usable one, else the sender.
+/// Who asks: the ECS prefix if there is a usable one, else the sender; and whether it is the former.
 #[inline(always)]
-pub(crate) fn locate(cpu: *const PerCpu, frame: &Frame, edns: &Edns) -> Option<(u32, u8)> {
-    let ecs = edns.ecs.filter(|ecs| ecs.source > 0);
-    let (v4, v6) = match (ecs, frame.sender) {
-        (Some(ecs), _) if ecs.family == FAMILY_IPV4 => {
-            (Some((ecs.high >> 32) as u32), V6 { high: 0, low: 0 })
+pub(crate) fn client(frame: &Frame, edns: &Edns) -> (Client, bool) {
+    match (edns.ecs.filter(|ecs| ecs.source > 0), frame.sender) {
+        (Some(ecs), _) if ecs.family == FAMILY_IPV4 => (Client::V4((ecs.high >> 32) as u32), true),
+        (Some(ecs), _) => (Client::V6(V6 { high: ecs.high, low: ecs.low }), true),
+        (None, Sender::V4(address)) => (Client::V4(address), false),
+        (None, Sender::V6(high, low)) => (Client::V6(V6 { high, low }), false),
+    }
+}
+
+/// Class of the client and, for an ECS client, the scope.
+#[inline(always)]
+pub(crate) fn locate(cpu: *const PerCpu, client: Client, is_ecs: bool) -> Option<(u32, u8)> {
+    match client {
+        Client::V4(address) => {
+            let table = LocationV4(cpu);
+            let (position, class) = location::locate(&table, address)?;
+            let scope = if is_ecs { location::scope(&table, position, address)? } else { 0 };
+            Some((class, forget(cpu, usize::from(scope), 0xff) as u8))
         }
-        (Some(ecs), _) => (None, V6 { high: ecs.high, low: ecs.low }),
-        (None, Sender::V4(address)) => (Some(address), V6 { high: 0, low: 0 }),
-        (None, Sender::V6(high, low)) => (None, V6 { high, low }),
-    };
-    if let Some(address) = v4 {
-        let table = LocationV4(cpu);
-        let (position, class) = location::locate(&table, address)?;
-        let scope = if ecs.is_some() { location::scope(&table, position, address)? } else { 0 };
-        Some((class, forget(cpu, usize::from(scope), 0xff) as u8))
-    } else {
-        let table = LocationV6(cpu);
-        let (position, class) = location::locate(&table, v6)?;
-        let scope = if ecs.is_some() { location::scope(&table, position, v6)? } else { 0 };
-        Some((class, forget(cpu, usize::from(scope), 0xff) as u8))
+        Client::V6(address) => {
+            let table = LocationV6(cpu);
+            let (position, class) = location::locate(&table, address)?;
+            let scope = if is_ecs { location::scope(&table, position, address)? } else { 0 };
+            Some((class, forget(cpu, usize::from(scope), 0xff) as u8))
+        }
     }
 }
 
@@ -240,38 +247,31 @@ pub(crate) fn slot(entry: &TypeEntry, class: u32) -> Option<u32> {
     VIEWS.get(entry.view.wrapping_add(class)).map(|offset| entry.slot.wrapping_add(*offset))
 }
 
-/// The block in a slot; `None` when the kernel does not answer.
+/// What a slot refers to; `None` when the kernel does not answer.
 #[inline(always)]
-pub(crate) fn block(slot: u32) -> Option<*const u64> {
+pub(crate) fn reference(slot: u32) -> Option<PageRef> {
     let slot = SLOTS.get_ptr(slot)?;
     // SAFETY: the slot lies in the map; volatile, because the daemon stores to it at any time.
-    let block = unsafe { slot.read_volatile() };
-    if block == NO_BLOCK { None } else { element(&BLOCKS, PageRef(block as u32)) }
+    let reference = unsafe { slot.read_volatile() };
+    if reference == NO_BLOCK { None } else { Some(PageRef(reference as u32)) }
 }
 
-/// The head of a block.
+/// The node that a reference stands for.
 #[inline(always)]
-pub(crate) fn block_head(block: *const u64) -> BlockHead {
-    // SAFETY: a block lies within its page.
-    let mut head = unsafe { block.cast::<BlockHead>().read() };
-    // The mask takes nothing away: `MAX_ANSWER` is below it.
-    head.len &= 0x1ff;
-    head
+pub(crate) fn node(reference: PageRef) -> Option<*const u64> {
+    element(&BLOCKS, reference)
 }
 
-/// Offset in bytes of this answer's rotation within the block's records; the next answer takes the next one.
+/// Takes the next turn of this counter; counters share their places by their lower bits.
 #[inline(always)]
-pub(crate) fn turn(cpu: *mut PerCpu, slot: u32, head: &BlockHead) -> usize {
-    if head.rotations <= 1 {
-        return 0;
-    }
+pub(crate) fn turn(cpu: *mut PerCpu, counter: u32) -> u32 {
     // SAFETY: `cpu` points to this CPU's map value, and the index is below the length of the array.
-    let counter = unsafe { ptr::addr_of_mut!((*cpu).turns).cast::<u32>().add(slot as usize & (TURNS - 1)) };
+    let place = unsafe { ptr::addr_of_mut!((*cpu).turns).cast::<u32>().add(counter as usize & (TURNS - 1)) };
     // SAFETY: as above; only this CPU accesses it.
-    let turn = unsafe { *counter };
+    let turn = unsafe { *place };
     // SAFETY: as above.
-    unsafe { *counter = turn.wrapping_add(1) };
-    (turn % u32::from(head.rotations)) as usize * usize::from(head.step)
+    unsafe { *place = turn.wrapping_add(1) };
+    turn
 }
 
 /// The word that a page reference stands for.

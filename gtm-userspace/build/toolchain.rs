@@ -134,7 +134,7 @@ const RUSTFLAGS: [&str; 4] = [
     "-Clink-arg=--btf",
     // Short loops become straight code: the verifier forgets what a loop did only behind it, and goes through the rest
     // of the program once for every way out of a loop that is left standing.
-    "-Clink-arg=--llvm-args=-unroll-threshold=1000",
+    "-Clink-arg=--llvm-args=-unroll-threshold=3000",
 ];
 
 /// Where the object is after the build into `target_dir`.

@@ -11,6 +11,7 @@ pub mod decision;
 pub mod event;
 pub mod geo;
 pub mod health;
+pub mod import;
 pub mod inputs;
 pub mod name;
 pub mod server;

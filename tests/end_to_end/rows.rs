@@ -199,7 +199,7 @@ fn compare(native: &Stage, off: &Stage, asker: Asker, family: Family, query: &st
 fn outcome(row: &Row) -> Outcome {
     match row.steering {
         Steering::Enabled => Outcome::Answered,
-        Steering::Disabled => Outcome::PassedUnknownName,
+        Steering::Disabled => Outcome::PassedNoBlock,
     }
 }
 

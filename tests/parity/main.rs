@@ -2,6 +2,8 @@
 //! frame untouched (architecture, invariant 5).
 
 #[cfg(test)]
+mod choices;
+#[cfg(test)]
 mod generator;
 #[cfg(test)]
 mod location;
@@ -9,3 +11,5 @@ mod location;
 mod queries;
 #[cfg(test)]
 mod random;
+#[cfg(test)]
+mod shares;

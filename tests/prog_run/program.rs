@@ -9,7 +9,7 @@ use gtm_tests::service::{Ran, run};
 use gtm_tests::{Datagram, Query, Service, privilege};
 use gtm_userspace::config::model::{Target, Verdict};
 use gtm_userspace::dataplane::{DataplaneError, Generation};
-use gtm_userspace::decision::Block;
+use gtm_userspace::decision::{Answer, Response, Selection};
 use gtm_userspace::name::Name;
 
 /// Clients of class `default`.
@@ -53,8 +53,10 @@ impl Program {
         let table = self.service.decider().table();
         let slot = table.names[&name.parse::<Name>().unwrap()][0].slot;
         for address in 0..1_u32 << 20 {
-            let block = Block::new(&[&Target::Ip(Ipv4Addr::from_bits(address).into())], 60);
-            table.slots[usize::try_from(slot).unwrap()].store(Arc::new(block));
+            let selection = Selection::Target(Target::Ip(Ipv4Addr::from_bits(address).into()));
+            let response = Response::Answer { selection, max_answers: None };
+            let answer = Answer::compile(&response, 60, |_| false);
+            table.slots[usize::try_from(slot).unwrap()].store(Arc::new(answer));
             match self.generation.store(table, slot) {
                 Err(DataplaneError::BlocksFull) => return,
                 stored => stored.unwrap(),

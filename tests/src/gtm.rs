@@ -3,7 +3,7 @@
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
+use std::process::{Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
@@ -52,6 +52,35 @@ impl Gtm {
             VERDICTS.iter().any(|verdict| written.contains(verdict)).then(|| written.to_owned())
         });
         written.map_err(|error| self.process.with_output(&error))
+    }
+
+    /// Runs another verb of `gtm` against this daemon, and waits for its end: `status --json`, say.
+    pub fn verb(&self, arguments: &[&str]) -> Result<Output> {
+        let socket = self.folder().join("gtm.sock");
+        let mut command = Command::new(program()?);
+        command.args(arguments).arg("--socket").arg(socket).stdin(Stdio::null());
+        command.output().with_context(|| format!("gtm {}", arguments.join(" ")))
+    }
+
+    /// What a verb prints, which must succeed, as JSON.
+    pub fn json(&self, arguments: &[&str]) -> Result<serde_json::Value> {
+        let output = self.verb(&[arguments, &["--json"]].concat())?;
+        let errors = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "gtm {}: {}, {errors}", arguments.join(" "), output.status);
+        let text = String::from_utf8_lossy(&output.stdout);
+        serde_json::from_str(&text).with_context(|| format!("gtm {}: {text}", arguments.join(" ")))
+    }
+
+    /// Kills it with SIGKILL and starts it again on the same folder.
+    pub fn kill_and_start(mut self, namespace: &Namespace) -> Result<Self> {
+        self.process.signal(Signal::SIGKILL)?;
+        self.process.wait(RELOAD)?;
+        self.start_again(namespace)
+    }
+
+    /// Starts it again on the same folder, when it has ended.
+    pub fn start_again(self, namespace: &Namespace) -> Result<Self> {
+        Self::start(namespace, self.folder)
     }
 
     /// Sends a signal.

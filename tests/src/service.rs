@@ -11,10 +11,12 @@ use gtm_userspace::config::model::{Check, CheckId, Target, Verdict};
 use gtm_userspace::config::Model;
 use gtm_userspace::dataplane::{Counters, Generation};
 use gtm_userspace::decision::overrides::Override;
-use gtm_userspace::decision::{Conditions, Decider};
+use gtm_userspace::decision::{Answer, Conditions, Decider};
 use gtm_userspace::geo::Partition;
 use gtm_userspace::inputs::Inputs;
 use gtm_userspace::server::{Tables, Transport, respond};
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::unistd::Pid;
 
 use crate::Datagram;
 
@@ -112,6 +114,14 @@ impl Service {
         switches.into_iter().map(|switch| switch.slot).collect()
     }
 
+    /// Makes a slot answer something else than what was decided, for the server and for what is loaded from now on.
+    pub fn store(&self, slot: u32, answer: Answer) {
+        let slot = usize::try_from(slot).ok().and_then(|slot| self.decider.table().slots.get(slot));
+        if let Some(slot) = slot {
+            slot.store(Arc::new(answer));
+        }
+    }
+
     /// The server's answer over UDP; `None` when it gives none.
     pub fn respond(&self, message: &[u8], client: IpAddr) -> Option<Vec<u8>> {
         respond(message, client, Transport::Udp, &self.tables).map(|response| response.bytes)
@@ -171,5 +181,29 @@ fn counted(before: &Counters, after: &Counters) -> anyhow::Result<Outcome> {
     match (counted.next(), counted.next()) {
         (Some((outcome, 1)), None) => Ok(outcome),
         _ => Err(anyhow!("counted {:?}", steps().filter(|(_, step)| *step != 0).collect::<Vec<_>>())),
+    }
+}
+
+/// Each CPU turns by itself: while this lives, the thread stays on one.
+#[derive(Debug)]
+pub struct PinnedGuard(CpuSet);
+
+impl PinnedGuard {
+    /// Keeps the thread that calls on the first CPU that it may run on.
+    pub fn new() -> anyhow::Result<Self> {
+        let this = Pid::from_raw(0);
+        let before = sched_getaffinity(this)?;
+        let first = (0..CpuSet::count()).find(|cpu| before.is_set(*cpu).unwrap_or_default());
+        let mut one = CpuSet::new();
+        one.set(first.context("no CPU to run on")?)?;
+        sched_setaffinity(this, &one)?;
+        Ok(Self(before))
+    }
+}
+
+impl Drop for PinnedGuard {
+    fn drop(&mut self) {
+        // The thread ends with its test in any case.
+        sched_setaffinity(Pid::from_raw(0), &self.0).ok();
     }
 }

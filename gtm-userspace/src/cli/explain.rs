@@ -1,18 +1,21 @@
-//! `gtm explain`: what a client is answered, and why, from the files alone.
+//! `gtm explain`: what a client is answered, and why: by the running daemon, or from the files alone.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use super::daemon::{DaemonArgs, exit_code, told, wait};
 use crate::config::model::Target;
 use crate::config::{Model, suggestion};
+use crate::control::api::ExplainQuery;
+use crate::control::client::ClientError;
 use crate::decision::{Client, Conditions, Decider, Explainer, Explanation};
 use crate::inputs::Inputs;
 use crate::name::{Name, NameError};
 use crate::zone::lookup::ZoneSet;
-use crate::zone::text::type_number;
+use crate::zone::text::{type_name, type_number};
 
 /// Arguments of `gtm explain`.
 #[derive(Debug, clap::Args)]
@@ -25,40 +28,60 @@ pub(super) struct ExplainArgs {
     /// Who asks: the address of the sender, or the client subnet of a query with ECS.
     #[arg(long, value_name = "ADDRESS[/LENGTH]")]
     from: Client,
-    /// An address or name of a pool that is taken to be down; may be given several times. All others are taken to be up.
+    /// From the files, with an address or name of a pool taken to be down and all others up; may be given several times.
     #[arg(long, value_name = "ADDRESS", value_parser = parse_target)]
     down: Vec<Target>,
+    /// From the files, with everything taken to be up, whatever a running daemon says.
+    #[arg(long)]
+    offline: bool,
     /// Print JSON with stable keys.
     #[arg(long)]
     json: bool,
-    /// The configuration.
-    #[arg(long, value_name = "FILE", default_value = super::DEFAULT_CONFIG)]
-    config: PathBuf,
+    #[command(flatten)]
+    daemon: DaemonArgs,
 }
 
 /// Prints the explanation, or what is wrong with the files or the arguments.
 pub(super) fn run(args: &ExplainArgs) -> ExitCode {
-    let inputs = match super::load(&args.config) {
-        Ok(inputs) => inputs,
-        Err(code) => return code,
+    exit_code(if args.offline || !args.down.is_empty() { offline(args) } else { live(args) })
+}
+
+/// From the running daemon; from the files when there is none, unless a certain one was asked for.
+fn live(args: &ExplainArgs) -> Result<(), ExitCode> {
+    let client = args.daemon.client()?;
+    let query = ExplainQuery {
+        name: args.name.to_string(),
+        qtype: type_name(args.qtype),
+        from: match args.from {
+            Client::Sender(address) => address.to_string(),
+            Client::Subnet(prefix) => prefix.to_string(),
+        },
     };
-    let explanation = match explain(args, &inputs) {
-        Ok(explanation) => explanation,
-        Err(problem) => {
-            super::print_error(&format!("error: {problem}"));
-            return ExitCode::from(super::UNUSABLE_INPUT);
+    let asked = wait(async { Ok(client.explain(&query).await) })?;
+    match asked {
+        Ok(explained) if args.json => super::print_json(&explained.explanation),
+        Ok(explained) => {
+            super::print(&explained.text);
+            Ok(())
         }
-    };
-    match render(args, &explanation) {
-        Ok(text) => {
-            super::print(&text);
-            ExitCode::SUCCESS
+        Err(error @ ClientError::NoDaemon { .. }) if args.daemon.socket.is_none() => {
+            super::print_error(&format!("note: {error}"));
+            super::print_error("note: explained from the files, with everything up");
+            offline(args)
         }
-        Err(error) => {
-            super::print_error(&format!("error: no JSON for this explanation: {error}"));
-            ExitCode::FAILURE
-        }
+        Err(error) => Err(told(&error)),
     }
+}
+
+/// From the files alone.
+fn offline(args: &ExplainArgs) -> Result<(), ExitCode> {
+    let config = args.daemon.config.as_deref().unwrap_or(Path::new(super::DEFAULT_CONFIG));
+    let inputs = super::load(config)?;
+    let explanation = explain(args, &inputs).map_err(|problem| super::refuse(&problem))?;
+    let text = render(args, &explanation)
+        .map_err(|error| super::fail(&format!("no JSON for this explanation: {error}")))?;
+    super::print(&text);
+    Ok(())
 }
 
 fn explain(args: &ExplainArgs, inputs: &Inputs) -> Result<Explanation, String> {

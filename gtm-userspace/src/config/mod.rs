@@ -18,6 +18,7 @@ mod pools;
 mod problem;
 mod reader;
 mod service;
+mod socket;
 mod source_rules;
 mod sources;
 mod targets;
@@ -30,11 +31,13 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
+pub(crate) use control::DEFAULT_SOCKET;
 pub(crate) use file::read_text;
 pub use model::Model;
 pub(crate) use names::suggestion;
 pub use problem::{ConfigErrors, Problem};
 pub(crate) use reader::parse_duration;
+pub(crate) use socket::control_socket;
 
 use domains::Known;
 use names::Names;

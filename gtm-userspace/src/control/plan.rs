@@ -142,7 +142,7 @@ fn expires(wish: &NewOverride, now: u64) -> Result<Option<u64>, ApiError> {
         (None, Some(lasting)) => {
             let wrong = |what: &str| {
                 invalid(format!(
-                    "for \"{lasting}\": {what}; allowed are a number and a unit, like \"90s\", \"30m\" or \"1h\", up to ten years"
+                    "for \"{lasting}\": {what}; allowed are a number and a unit, like \"30m\", \"1h\" or \"7d\", up to ten years"
                 ))
             };
             let parsed = parse_duration(lasting).ok_or_else(|| wrong("not a duration"))?;

@@ -46,8 +46,7 @@ impl Running {
         let left = held.iter().filter(|said| !gone(said)).cloned();
         let overrides: Vec<Override> = left.chain(set.iter().cloned()).collect();
         let changes = self.decider.set_overrides(overrides);
-        let reasons: Vec<&str> = happened.iter().map(|event| event.reason.as_str()).collect();
-        self.apply(&changes, &Cause { reason: reasons.join("; "), error: None });
+        self.apply(&changes, &Cause { reason: cause(&set, &cleared), error: None });
         Ok(())
     }
 
@@ -65,6 +64,22 @@ impl Running {
             // It is tried again with the next tick.
             tracing::error!(%error, "overrides that are over still hold");
         }
+    }
+}
+
+/// The overrides of one change in words: those of one request differ in id and object only.
+fn cause(set: &[Override], cleared: &[(Override, String)]) -> String {
+    let said = |ids: &[String], one: &Override, why: &str| {
+        let Override { action, who, .. } = one;
+        format!("override {} by {who}: {action}, {why}", ids.join(", "))
+    };
+    let ids = |overrides: &mut dyn Iterator<Item = &Override>| -> Vec<String> {
+        overrides.map(|one| format!("#{}", one.id)).collect()
+    };
+    match (set.first(), cleared.first()) {
+        (Some(one), _) => said(&ids(&mut set.iter()), one, &one.reason),
+        (None, Some((one, why))) => said(&ids(&mut cleared.iter().map(|(one, _)| one)), one, why),
+        (None, None) => String::new(),
     }
 }
 

@@ -5,6 +5,7 @@ use aya::programs::loaded_programs;
 use aya::util::nr_cpus;
 use gtm_common::abi::{PerCpu, map};
 use gtm_common::counters::Outcome;
+use zerocopy::FromZeros as _;
 
 use super::DataplaneError;
 
@@ -61,12 +62,14 @@ pub(super) fn read(map: &Map) -> Result<Counters, DataplaneError> {
     Ok(counters)
 }
 
-/// Sets the counters of one generation, and all else that its CPUs keep, to zero.
-pub(super) fn reset(map: &mut Map) -> Result<(), DataplaneError> {
+/// Sets the counters of one generation, and all else that its CPUs keep, to zero; but turns to numbers that `turn` gives.
+pub(super) fn reset(map: &mut Map, mut turn: impl FnMut() -> u32) -> Result<(), DataplaneError> {
     let failed = |error: &dyn std::fmt::Display| DataplaneError::map(map::PER_CPU, error);
     let mut array = PerCpuArray::<_, Words>::try_from(map).map_err(|error| failed(&error))?;
     let cpus = nr_cpus().map_err(|(_, error)| failed(&error))?;
-    let zeros =
-        PerCpuValues::try_from(vec![[0; size_of::<Words>() / 8]; cpus]).map_err(|error| failed(&error))?;
-    array.set(0, zeros, 0).map_err(|error| failed(&error))
+    let mut fresh = || -> Words {
+        zerocopy::transmute!(PerCpu { turns: std::array::from_fn(|_| turn()), ..PerCpu::new_zeroed() })
+    };
+    let values = PerCpuValues::try_from((0..cpus).map(|_| fresh()).collect::<Vec<_>>());
+    array.set(0, values.map_err(|error| failed(&error))?, 0).map_err(|error| failed(&error))
 }

@@ -1,41 +1,30 @@
 //! One generation: the loaded program with its maps.
 
-use std::collections::hash_map::{Entry, RandomState};
-use std::collections::{HashMap as Blocks, HashSet};
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use aya::maps::HashMap;
 use aya::programs::{TestRun, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfLoader};
-use gtm_common::abi::{self, BlockHead, Listen, NO_BLOCK, PageRef, Settings, map};
+use gtm_common::abi::{self, Listen, NO_BLOCK, PageRef, Settings, map};
 use zerocopy::IntoBytes;
 
+use super::blocks::{self, Blocks};
 use super::counters::{self, Counters};
 use super::mapped::MappedArray;
 use super::names::NameTable;
-use super::pages::{self, PageCursor};
-use super::{DataplaneError, error, sample};
-use crate::decision::{AnswerTable, Block};
+use super::{DataplaneError, error, pages, sample};
+use crate::decision::AnswerTable;
 
 /// The object, built from the source of the same commit by the build script.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/gtm-ebpf"));
-
-/// Pages of answer blocks beyond what the table needs when the generation is built: room for the blocks of later
-/// conditions, before another generation is needed.
-const SPARE_PAGES: u32 = 4;
 
 /// A loaded program and its maps.
 #[derive(Debug)]
 pub struct Generation {
     object: Ebpf,
     slots: MappedArray,
-    blocks: MappedArray,
-    cursor: PageCursor,
-    /// Where each distinct block is: slots share them.
-    placed: Blocks<Block, PageRef>,
+    blocks: Blocks,
     hash_key: u64,
 }
 
@@ -51,11 +40,6 @@ impl Generation {
             ranges_v6: length("IPv6 ranges", table.location.ranges_v6.len())?,
             reserved: 0,
         };
-        let mut cursor = PageCursor::default();
-        let distinct: HashSet<Arc<Block>> = table.slots.iter().map(ArcSwap::load_full).collect();
-        for block in &distinct {
-            cursor.take(block_words(block).len());
-        }
         let mut loader = EbpfLoader::new();
         let mut size = |map: &'static str, elements: u32| {
             // A map has at least one element.
@@ -70,7 +54,7 @@ impl Generation {
         size(map::RANGES_V6, settings.ranges_v6);
         size(map::VIEWS, length("views", table.views.len())?);
         size(map::SLOTS, length("slots", table.slots.len())?);
-        size(map::BLOCKS, cursor.pages() + SPARE_PAGES);
+        size(map::BLOCKS, blocks::pages(table));
         loader.override_global(abi::SETTINGS_SYMBOL, settings.as_bytes(), true);
         let mut object = loader.load(OBJECT).map_err(load_error)?;
         MappedArray::new(&object, map::NAME_BUCKETS)?.write(0, &names.buckets)?;
@@ -84,16 +68,9 @@ impl Generation {
         MappedArray::new(&object, map::RANGES_V6)?.write(0, &table.location.ranges_v6)?;
         MappedArray::new(&object, map::VIEWS)?.write(0, &table.views)?;
         write_listen(&mut object, listen)?;
-        let (slots, blocks) =
-            (MappedArray::new(&object, map::SLOTS)?, MappedArray::new(&object, map::BLOCKS)?);
-        let mut generation = Self {
-            object,
-            slots,
-            blocks,
-            cursor: PageCursor::default(),
-            placed: Blocks::new(),
-            hash_key: names.key,
-        };
+        let slots = MappedArray::new(&object, map::SLOTS)?;
+        let blocks = Blocks::new(MappedArray::new(&object, map::BLOCKS)?);
+        let mut generation = Self { object, slots, blocks, hash_key: names.key };
         for slot in 0..length("slots", table.slots.len())? {
             generation.store(table, slot)?;
         }
@@ -103,35 +80,20 @@ impl Generation {
         Ok(generation)
     }
 
-    /// Makes a slot answer what the table holds for it now: the block is written first, then the slot in one store.
+    /// Makes a slot answer what the table holds for it now: what answers is written first, then the slot in one store.
     ///
-    /// A block that cannot be written leaves the slot to the server: what it answered before is no longer true.
+    /// What cannot be written leaves the slot to the server: what it answered before is no longer true.
     pub fn store(&mut self, table: &AnswerTable, slot: u32) -> Result<(), DataplaneError> {
         let position = usize::try_from(slot).unwrap_or(usize::MAX);
-        let block = table
+        let answer = table
             .slots
             .get(position)
             .ok_or_else(|| DataplaneError::map(map::SLOTS, format!("no slot {slot}")))?;
-        let block = block.load_full();
-        let placed = if block.is_for_kernel() { self.place(&block).map(Some) } else { Ok(None) };
-        let value = placed.as_ref().ok().copied().flatten().map_or(NO_BLOCK, |PageRef(block)| block.into());
+        let answer = answer.load_full();
+        let placed = if answer.is_for_kernel() { self.blocks.place(&answer).map(Some) } else { Ok(None) };
+        let value = placed.as_ref().ok().copied().flatten().map_or(NO_BLOCK, |PageRef(node)| node.into());
         self.slots.store_u64(position, value)?;
         placed.map(drop)
-    }
-
-    /// Where this block is; written now if it is new.
-    fn place(&mut self, block: &Block) -> Result<PageRef, DataplaneError> {
-        let vacant = match self.placed.entry(block.clone()) {
-            Entry::Occupied(placed) => return Ok(*placed.get()),
-            Entry::Vacant(vacant) => vacant,
-        };
-        let words = block_words(block);
-        let reference = self.cursor.take(words.len());
-        if usize::try_from(reference.page()).is_ok_and(|page| page >= self.blocks.len()) {
-            return Err(DataplaneError::BlocksFull);
-        }
-        self.blocks.write_bytes(pages::offset(reference)?, words.as_bytes())?;
-        Ok(*vacant.insert(reference))
     }
 
     /// The program of the object.
@@ -152,10 +114,15 @@ impl Generation {
         Ok((result.return_value, out))
     }
 
-    /// Takes back what the sample queries have counted.
+    /// Takes back what the sample queries have counted, and lets turns begin anywhere.
     fn reset_counters(&mut self) -> Result<(), DataplaneError> {
         let map = self.object.map_mut(map::PER_CPU).ok_or(DataplaneError::AbiMismatch)?;
-        counters::reset(map)
+        let (seed, mut number) = (RandomState::new(), 0_u32);
+        counters::reset(map, || {
+            number = number.wrapping_add(1);
+            let [.., a, b, c, d] = seed.hash_one(number).to_be_bytes();
+            u32::from_be_bytes([a, b, c, d])
+        })
     }
 
     /// Key of this generation's name hash: with it, names that collide can be made and tried.
@@ -168,19 +135,6 @@ impl Generation {
         let map = self.object.map(map::PER_CPU).ok_or(DataplaneError::AbiMismatch)?;
         counters::read(map)
     }
-}
-
-/// A block as its page has it: head and records, padded to whole words.
-fn block_words(block: &Block) -> Vec<u64> {
-    let head =
-        BlockHead { len: block.len, count: block.count, step: block.step, rotations: block.rotations() };
-    let bytes = head.as_bytes().iter().chain(&block.bytes).copied().collect::<Vec<u8>>();
-    let word = |chunk: &[u8]| {
-        let mut padded = [0; 8];
-        padded.iter_mut().zip(chunk).for_each(|(place, byte)| *place = *byte);
-        u64::from_ne_bytes(padded)
-    };
-    bytes.chunks(8).map(word).collect()
 }
 
 fn write_listen(object: &mut Ebpf, listen: &[SocketAddr]) -> Result<(), DataplaneError> {

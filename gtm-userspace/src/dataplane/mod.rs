@@ -6,6 +6,7 @@
 //! one or the new one and never a mixture. Whatever fails before that leaves the old one serving.
 
 mod attach;
+mod blocks;
 pub mod counters;
 mod error;
 mod generation;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use self::compile::Compiler;
-use super::answer::Block;
+use super::answer::Answer;
 use super::changes::{Availability, Changes, Switch};
 use super::choose::{Choice, Choosing, Reason, choose};
 use super::conditions::{AddressState, Conditions, DomainState, PoolState};
@@ -22,6 +22,7 @@ use crate::config::model::{
     AccessDomain, AllDownAction, CheckId, DomainId, Policy, PoolId, Preemption, SourceId, Verdict,
 };
 use crate::geo::Partition;
+use crate::name::Name;
 
 /// The decision over one configuration: its answer table and what it was decided from.
 #[derive(Debug)]
@@ -80,8 +81,8 @@ impl Decider {
             Slot { domain, route, last_good, choice }
         };
         let slots: Vec<Slot> = routes.into_iter().map(undecided).collect();
-        let blocks = slots.iter().map(|_| Block::default()).collect();
-        let table = AnswerTable::new(Location::new(partition), names, views, blocks);
+        let answers = slots.iter().map(|_| Answer::Zone).collect();
+        let table = AnswerTable::new(Location::new(partition), names, views, answers);
         let mut decider = Self {
             reach: Reach::new(&model, &slots),
             shown: Shown::new(&model),
@@ -248,7 +249,7 @@ impl Decider {
             changes.memory.insert(key.to_owned(), self.conditions.memory.entry(key));
         }
         if choice != slot.choice {
-            shared.store(Arc::new(block(&self.model, domain, &choice)));
+            shared.store(Arc::new(answer(&self.model, domain, &choice)));
             let from = std::mem::replace(&mut slot.choice, choice.clone());
             let (domain, route) = (slot.domain, slot.route.clone());
             changes.switches.push(Switch { slot: compile::index(index), domain, route, from, to: choice });
@@ -339,12 +340,10 @@ fn route_text(model: &Model, domain: &AccessDomain, route: &Route) -> String {
     [stops.join(","), nearest.join(",")].join(";")
 }
 
-/// The block of a choice. An alias outside our zones is no concern of the server: nothing is added to it.
-fn block(model: &Model, domain: &AccessDomain, choice: &Choice) -> Block {
-    let mut block = Block::new(&choice.response.targets(), domain.ttl);
-    block.alias =
-        block.alias.filter(|alias| model.zones.iter().any(|zone| alias.is_at_or_below(&zone.origin)));
-    block
+/// The answer of a choice. An alias outside our zones is no concern of the server: nothing is added to it.
+fn answer(model: &Model, domain: &AccessDomain, choice: &Choice) -> Answer {
+    let is_ours = |name: &Name| model.zones.iter().any(|zone| name.is_at_or_below(&zone.origin));
+    Answer::compile(&choice.response, domain.ttl, is_ours)
 }
 
 /// What everything is shown as, for those who ask.

@@ -68,7 +68,8 @@ fn index(starts: impl Iterator<Item = u64>) -> Vec<u32> {
     index
 }
 
-fn v6(address: Ipv6Addr) -> V6 {
+/// An IPv6 address as two numbers.
+pub fn v6(address: Ipv6Addr) -> V6 {
     let octets = address.octets();
     let (high, low) = octets.split_at(8);
     let join = |half: &[u8]| half.iter().fold(0u64, |value, byte| (value << 8) | u64::from(*byte));

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod answer;
+pub mod block;
 pub mod changes;
 pub mod choose;
 pub mod comparison;
@@ -22,7 +23,8 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 
-pub use answer::Block;
+pub use answer::Answer;
+pub use block::Block;
 pub use changes::Changes;
 pub use conditions::Conditions;
 pub use decider::Decider;

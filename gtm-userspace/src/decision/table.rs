@@ -1,6 +1,6 @@
 //! The answer table: what every steered name answers to every class of clients, now.
 //!
-//! Names, classes and slots are fixed for a generation; the block in each slot follows health, one store at a time.
+//! Names, classes and slots are fixed for a generation; the answer in each slot follows health, one store at a time.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use gtm_common::abi::{ANY_TYPE, TypeEntry};
 use gtm_common::wire::rtype;
 
-use super::answer::Block;
+use super::answer::Answer;
 use super::location::Location;
 use crate::config::model::SteeredType;
 use crate::geo::ClassId;
@@ -26,15 +26,15 @@ pub struct AnswerTable {
     /// Which answer: rows of slot offsets by class. A tailored entry's row has one element for each class, any other
     /// row just one.
     pub views: Vec<u32>,
-    /// The block that each slot answers now.
-    pub slots: Vec<ArcSwap<Block>>,
+    /// What each slot answers now.
+    pub slots: Vec<ArcSwap<Answer>>,
 }
 
 /// What a steered name answers to one client.
 #[derive(Debug, Clone)]
 pub struct Steered {
-    /// The answer now; a block without records means NODATA.
-    pub block: Arc<Block>,
+    /// The answer now.
+    pub answer: Arc<Answer>,
     /// Prefix length for which this answer holds in the client's address family (RFC 7871 scope); 0 when the answer
     /// does not depend on the client.
     pub scope: u8,
@@ -46,9 +46,9 @@ impl AnswerTable {
         location: Location,
         names: HashMap<Name, Vec<TypeEntry>>,
         views: Vec<u32>,
-        blocks: Vec<Block>,
+        answers: Vec<Answer>,
     ) -> Self {
-        let slots = blocks.into_iter().map(ArcSwap::from_pointee).collect();
+        let slots = answers.into_iter().map(ArcSwap::from_pointee).collect();
         Self { location, names, views, slots }
     }
 
@@ -58,9 +58,25 @@ impl AnswerTable {
     pub fn find(&self, name: &Name, qtype: u16, client: IpAddr) -> Option<Steered> {
         let entry = self.names.get(name)?.iter().find(|entry| entry.answers(qtype))?;
         let (class, scope) = if entry.is_tailored() { self.location.find(client)? } else { (ClassId(0), 0) };
+        let answer = self.slot(entry, class)?.load_full();
+        let (sticky_v4, sticky_v6) = answer.sticky_bits();
+        let scope = scope.max(if client.is_ipv4() { sticky_v4 } else { sticky_v6 });
+        (*answer != Answer::Zone).then_some(Steered { answer, scope })
+    }
+
+    /// The names that are steered now: those whose access domains are not all left to the zone.
+    pub fn steered_names(&self) -> impl Iterator<Item = &Name> {
+        // Every slot of an access domain is left to the zone, or none.
+        let is_steered = |entry: &TypeEntry| {
+            self.slot(entry, ClassId(0)).is_some_and(|slot| **slot.load() != Answer::Zone)
+        };
+        let steered = self.names.iter().filter(move |(_, entries)| entries.iter().any(is_steered));
+        steered.map(|(name, _)| name)
+    }
+
+    fn slot(&self, entry: &TypeEntry, class: ClassId) -> Option<&ArcSwap<Answer>> {
         let offset = self.views.get(usize::try_from(entry.view.checked_add(class.0)?).ok()?)?;
-        let slot = self.slots.get(usize::try_from(entry.slot.checked_add(*offset)?).ok()?)?;
-        Some(Steered { block: slot.load_full(), scope })
+        self.slots.get(usize::try_from(entry.slot.checked_add(*offset)?).ok()?)
     }
 }
 

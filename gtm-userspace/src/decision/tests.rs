@@ -157,29 +157,23 @@ fn partition_of_one(class: Class) -> Partition {
     Partition { classes: vec![class], v4: vec![(0, ClassId(0))], v6: vec![(0, ClassId(0))] }
 }
 
-/// The addresses of a block in the order of the given turn (RFC 1035 section 4.1.3: 12 bytes before the data).
-fn addresses_of(block: &Block, turn: u32) -> Vec<IpAddr> {
-    let mut rest = block.rotation(turn);
-    let mut addresses = Vec::new();
-    while !rest.is_empty() {
-        let length = usize::from(u16::from_be_bytes([rest[10], rest[11]]));
-        let data = &rest[12..12 + length];
-        addresses.push(match length {
-            4 => IpAddr::from(<[u8; 4]>::try_from(data).unwrap()),
-            _ => IpAddr::from(<[u8; 16]>::try_from(data).unwrap()),
-        });
-        rest = &rest[12 + length..];
-    }
-    addresses
+/// The addresses of an answer in the given turn (RFC 1035 section 4.1.3: 12 bytes before the data).
+fn addresses_of(answer: &Answer, turn: u32) -> Vec<IpAddr> {
+    let picked = answer.pick([192, 0, 2, 1].into(), |_| turn);
+    let address = |record: &&[u8]| match &record[12..] {
+        data @ [_, _, _, _] => IpAddr::from(<[u8; 4]>::try_from(data).unwrap()),
+        data => IpAddr::from(<[u8; 16]>::try_from(data).unwrap()),
+    };
+    answer::split(&picked.records).unwrap().iter().map(address).collect()
 }
 
-/// What a slot holds for a response.
-fn compiled(response: &Response) -> Block {
-    Block::new(&response.targets(), 30)
+/// What a table without zones answers for a response.
+fn compiled(response: &Response, ttl: u32) -> Answer {
+    Answer::compile(response, ttl, |_| false)
 }
 
 /// What every slot of a table answers now.
-fn blocks(table: &AnswerTable) -> Vec<Block> {
+fn answers(table: &AnswerTable) -> Vec<Answer> {
     table.slots.iter().map(|slot| (**slot.load()).clone()).collect()
 }
 

@@ -147,13 +147,7 @@ impl Database {
             }
             Ok(())
         });
-        walked.map_err(|error| match error {
-            WalkError::SearchTree(source) => GeoError::SearchTree { path: path.into(), source },
-            WalkError::Record(leaf, source) => {
-                let network = format!("{}/{}", leaf.first, leaf.length);
-                GeoError::Record { path: path.into(), network, source }
-            }
-        })?;
+        walked.map_err(|error: WalkError| error.at(path))?;
         Ok(Self { v4, v6, facts: records.facts.into_values() })
     }
 
@@ -167,9 +161,22 @@ impl Database {
 }
 
 /// Why the walk over a database ended early.
-enum WalkError {
+pub(super) enum WalkError {
     SearchTree(SearchTreeError),
     Record(Leaf, MaxMindDbError),
+}
+
+impl WalkError {
+    /// The error of the file that was walked.
+    pub(super) fn at(self, path: &Path) -> GeoError {
+        match self {
+            Self::SearchTree(source) => GeoError::SearchTree { path: path.into(), source },
+            Self::Record(leaf, source) => {
+                let network = format!("{}/{}", leaf.first, leaf.length);
+                GeoError::Record { path: path.into(), network, source }
+            }
+        }
+    }
 }
 
 impl From<SearchTreeError> for WalkError {
@@ -203,7 +210,7 @@ impl Records<'_> {
 }
 
 /// The content of a regular file of bearable size.
-fn read(path: &Path) -> Result<Vec<u8>, GeoError> {
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, GeoError> {
     let failed = |source| GeoError::Read { path: path.into(), source };
     // Before it is opened: opening a pipe waits for its writer.
     if !fs::metadata(path).map_err(failed)?.is_file() {

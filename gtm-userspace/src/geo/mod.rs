@@ -5,6 +5,7 @@
 //! memory are bounded by its size (each distinct record costs at most 65,536 values, the limit of the `maxminddb` crate).
 #![forbid(unsafe_code)]
 
+mod cities;
 mod compile;
 mod continent;
 mod database;
@@ -22,6 +23,7 @@ mod search_tree;
 
 use std::net::IpAddr;
 
+pub use self::cities::{City, each_city};
 pub use self::compile::{Compiled, compile};
 pub use self::database::{Databases, GeoError, load};
 pub use self::facts::{Code, Facts, why};

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
 use super::{Steering, Tables, Transport};
-use crate::decision::answer::Block;
 use crate::decision::table::Steered;
+use crate::decision::{Answer, Block};
 use crate::name::Name;
 use crate::zone::lookup::ZoneSet;
 use crate::zone::{RecordSet, Zone};
@@ -31,6 +31,7 @@ const ZONE: &str = "
     into-cut.example.com 300 CNAME x.sub.example.com
     to-steered.example.com 300 CNAME steer.example.com
     to-cdn.example.com 300 CNAME cdn.example.com
+    to-servfail.example.com 300 CNAME servfail.example.com
     old.example.com 120 DNAME example.com
     l.example.com 120 DNAME longer.target.example.com
     *.wild.example.com 300 A 192.0.2.7
@@ -45,7 +46,7 @@ pub(super) fn tables() -> Tables {
         let other = "example.net 3600 SOA 60\nwww.example.net 30 A 192.0.2.30";
         [zone("example.com", &example_com()), zone("example.net", other)]
     });
-    let steered = ["steer", "nodata.deep", "cdn", "away", "over", "big", "mm", "mmm"];
+    let steered = ["steer", "nodata.deep", "servfail", "refused", "cdn", "away", "over", "big", "mm", "mmm"];
     let steered = steered.iter().map(|name| format!("{name}.example.com").parse().unwrap());
     Tables::new(ZoneSet::new(ZONES.clone(), steered), Arc::new(Fixture))
 }
@@ -134,7 +135,7 @@ impl Steering for Fixture {
         } else {
             48
         };
-        let steered = |block| Some(Steered { block: Arc::new(block), scope });
+        let steered = |block| Some(Steered { answer: Arc::new(Answer::Records(block)), scope });
         let addresses = |count: u8| (0..count).map(|i| [10, 0, 0, i]).collect::<Vec<_>>();
         match (name.to_string().as_str(), qtype) {
             ("steer.example.com" | "over.example.com", 1) if is_mine => {
@@ -145,7 +146,9 @@ impl Steering for Fixture {
             }
             ("big.example.com", 1) => steered(block_of_a(&addresses(80))),
             ("mm.example.com" | "mmm.example.com", 1) => steered(block_of_a(&addresses(30))),
-            ("nodata.deep.example.com", 1) => Some(Steered { block: Arc::new(block_of_a(&[])), scope: 20 }),
+            ("nodata.deep.example.com", 1) => Some(Steered { scope: 20, ..empty(0) }),
+            ("servfail.example.com", 1) => Some(Steered { scope, ..empty(2) }),
+            ("refused.example.com", 1) => Some(Steered { scope, ..empty(5) }),
             ("cdn.example.com", _) => steered(block_of_alias("www.example.com")),
             ("away.example.com", 1) => steered(block_of_alias("x.cdn.example.org")),
             _ => None,
@@ -158,23 +161,22 @@ fn record(rtype: u16, rdata: &[u8]) -> Vec<u8> {
     [&[0xc0, 0x0c][..], &rtype.to_be_bytes(), &[0, 1, 0, 0, 0, 20], &length, rdata].concat()
 }
 
+fn empty(rcode: u16) -> Steered {
+    Steered { answer: Arc::new(Answer::Empty { rcode }), scope: 0 }
+}
+
 fn block_of_a(addresses: &[[u8; 4]]) -> Block {
     let records: Vec<Vec<u8>> = addresses.iter().map(|address| record(1, address)).collect();
-    let count = u16::try_from(records.len()).unwrap();
     let again = records.iter().take(records.len().saturating_sub(1));
     let bytes = records.iter().chain(again).flatten().copied().collect();
-    Block { count, len: count * 16, step: if count > 1 { 16 } else { 0 }, bytes, alias: None }
+    let count = records.len();
+    Block { count, record_len: 16, rotations: count, bytes, alias: None }
 }
 
 fn block_of_alias(target: &str) -> Block {
     let bytes = record(5, name(target).as_wire());
-    Block {
-        count: 1,
-        len: bytes.len().try_into().unwrap(),
-        step: 0,
-        bytes: bytes.into(),
-        alias: Some(name(target)),
-    }
+    let alias = Some(name(target));
+    Block { count: 1, record_len: bytes.len(), rotations: 1, bytes: bytes.into(), alias }
 }
 
 /// Bytes from hexadecimal; white space is for the reader.

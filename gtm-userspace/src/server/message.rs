@@ -1,14 +1,11 @@
 //! Writes an answer as bytes: header, question as received, records, OPT record; and leaves out what does not fit. It
 //! knows nothing of zones: what goes into an answer is decided before.
 
-use std::sync::Arc;
-
 use gtm_common::query::{Edns, Header, Question};
 use gtm_common::wire::edns::OPT_LEN;
 use gtm_common::wire::{HEADER_LEN, MAX_UDP_PAYLOAD, MIN_UDP_PAYLOAD, class, edns, flags, rcode, rtype};
 
 use super::respond::{Response, Transport};
-use crate::decision::answer::Block;
 use crate::name::Name;
 use crate::zone::RecordSet;
 
@@ -16,8 +13,8 @@ use crate::zone::RecordSet;
 const MAX_POINTER: u16 = 0x3fff;
 /// The upper bits that make a length a compression pointer.
 const POINTER: u16 = 0xc000;
-/// The owner of every record of a block: a pointer to the QNAME, two bytes.
-const BLOCK_OWNER_LEN: usize = 2;
+/// The owner of every steered record: a pointer to the QNAME, two bytes.
+const STEERED_OWNER_LEN: usize = 2;
 /// Type, class, TTL and RDLENGTH of a record.
 const RECORD_FIXED_LEN: usize = 10;
 /// A client subnet option without its address: code, length, family, source and scope.
@@ -45,8 +42,8 @@ pub(super) struct Content<'t> {
 pub(super) enum Records<'t> {
     /// A record set of a zone.
     Set { owner: Name, rtype: u16, ttl: u32, set: &'t RecordSet },
-    /// A steered answer.
-    Block { owner: Name, block: Arc<Block>, turn: u32 },
+    /// A steered answer: records whose owner is a pointer, to the name given here.
+    Steered { owner: Name, records: Vec<u8> },
     /// A CNAME record that stands in no file.
     Alias { owner: Name, ttl: u32, target: Name },
 }
@@ -176,8 +173,8 @@ impl Writer {
                 self.record(owner, rtype::CNAME, *ttl, target.as_wire());
                 count += 1;
             }
-            Records::Block { owner, block, turn } => {
-                for record in BlockRecords(block.rotation(*turn)) {
+            Records::Steered { owner, records } => {
+                for record in SteeredRecords(records) {
                     self.owner(owner);
                     self.bytes.extend(record.fixed);
                     self.rdata(record.rtype, record.rdata);
@@ -255,27 +252,27 @@ impl Writer {
     }
 }
 
-/// The records of one rotation of a block.
-struct BlockRecords<'b>(&'b [u8]);
+/// The records of a steered answer.
+struct SteeredRecords<'b>(&'b [u8]);
 
-/// A record of a block.
-struct BlockRecord<'b> {
+/// One of them.
+struct SteeredRecord<'b> {
     /// Type, class, TTL and RDLENGTH as bytes.
     fixed: &'b [u8],
     rtype: u16,
     rdata: &'b [u8],
 }
 
-impl<'b> Iterator for BlockRecords<'b> {
-    type Item = BlockRecord<'b>;
+impl<'b> Iterator for SteeredRecords<'b> {
+    type Item = SteeredRecord<'b>;
 
-    fn next(&mut self) -> Option<BlockRecord<'b>> {
-        let (_owner, rest) = self.0.split_at_checked(BLOCK_OWNER_LEN)?;
+    fn next(&mut self) -> Option<SteeredRecord<'b>> {
+        let (_owner, rest) = self.0.split_at_checked(STEERED_OWNER_LEN)?;
         let (fixed, rest) = rest.split_at_checked(RECORD_FIXED_LEN)?;
         let rtype = fixed.first_chunk().map(|bytes| u16::from_be_bytes(*bytes))?;
         let length = fixed.last_chunk().map(|bytes| u16::from_be_bytes(*bytes))?;
         let (rdata, rest) = rest.split_at_checked(usize::from(length))?;
         self.0 = rest;
-        Some(BlockRecord { fixed, rtype, rdata })
+        Some(SteeredRecord { fixed, rtype, rdata })
     }
 }

@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -50,11 +50,12 @@ impl Steering for AnswerTable {
 }
 
 impl Tables {
-    /// The zones of a model, with the names that a table decided from it steers.
+    /// The zones of a model, with the names that a table decided from it steers now: to be made anew when an access
+    /// domain is enabled or disabled. Turns begin anywhere, so that what is made anew favours nobody.
     pub fn of(model: &Model, answers: &Arc<AnswerTable>) -> Self {
-        let zones = ZoneSet::new(model.zones.iter().cloned(), answers.names.keys().cloned());
+        let zones = ZoneSet::new(model.zones.iter().cloned(), answers.steered_names().cloned());
         let steering: Arc<dyn Steering> = Arc::<AnswerTable>::clone(answers);
-        Self::new(zones, steering)
+        Self { turns: Turns::anywhere(), ..Self::new(zones, steering) }
     }
 
     /// The zones, with the names of the steered ones in them.
@@ -68,23 +69,29 @@ impl Tables {
     }
 }
 
-/// How often each steered name and type was answered, for rotation.
+/// How often each steered name and type was answered, and each choice below it: for what goes by turn.
 ///
-/// Names share a counter when they fall on the same one: each still meets all its rotations, in an uneven order. One
-/// counter for all would not do: a client that always asks for A and AAAA in turn would see every second rotation only.
+/// Names share a counter when they fall on the same one: each still meets all its turns, in an uneven order. One
+/// counter for all would not do: a client that always asks for A and AAAA in turn would see every second turn only.
 #[derive(Debug)]
 struct Turns([AtomicU32; Self::COUNTERS]);
 
 impl Turns {
     const COUNTERS: usize = 1024;
 
-    /// Takes the next turn of this name and type.
-    fn next(&self, name: &Name, qtype: u16) -> u32 {
+    /// Counters that begin at numbers that nobody knows.
+    fn anywhere() -> Self {
+        // Keys come from where the standard library takes the seeds of its hash maps.
+        let seed = RandomState::new();
+        Self(std::array::from_fn(|counter| AtomicU32::new(low_half(seed.hash_one(counter)))))
+    }
+
+    /// Takes the next turn of this name and type, or of a choice below them.
+    fn next(&self, name: &Name, qtype: u16, choice: u32) -> u32 {
         let mut hasher = DefaultHasher::new();
-        (name, qtype).hash(&mut hasher);
-        let index =
-            usize::from(hasher.finish().to_be_bytes().last_chunk().map_or(0, |low| u16::from_be_bytes(*low)));
-        self.0.get(index % Self::COUNTERS).map_or(0, |turn| turn.fetch_add(1, Ordering::Relaxed))
+        (name, qtype, choice).hash(&mut hasher);
+        let index = usize::try_from(low_half(hasher.finish())).unwrap_or_default() % Self::COUNTERS;
+        self.0.get(index).map_or(0, |turn| turn.fetch_add(1, Ordering::Relaxed))
     }
 }
 
@@ -92,4 +99,8 @@ impl Default for Turns {
     fn default() -> Self {
         Self(std::array::from_fn(|_| AtomicU32::new(0)))
     }
+}
+
+fn low_half(bits: u64) -> u32 {
+    bits.to_be_bytes().last_chunk().map_or(0, |low| u32::from_be_bytes(*low))
 }

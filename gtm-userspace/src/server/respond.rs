@@ -9,6 +9,8 @@ use gtm_common::wire::{MAX_NAME, class, rcode, rtype};
 
 use super::Tables;
 use super::message::{Content, Records, encode};
+use crate::decision::Answer;
+use crate::decision::answer::Picked;
 use crate::decision::table::Steered;
 use crate::name::Name;
 use crate::zone::lookup::{DNAME, Found};
@@ -82,7 +84,13 @@ fn answer<'t>(query: &Query<'_>, client: IpAddr, tables: &'t Tables) -> Content<
         content.authoritative = true;
         let next = match steer(tables, &name, question.qtype, client) {
             Some((rtype, steered)) => {
-                content.add_steered(zone, &name, question.qtype, rtype, steered, tables)
+                let Steered { answer, scope } = steered;
+                content.scope = content.scope.max(scope);
+                if let Answer::Empty { rcode: code @ (rcode::SERVFAIL | rcode::REFUSED) } = *answer {
+                    return Content { scope: content.scope, ..Content::error(code) };
+                }
+                let picked = answer.pick(client, |choice| tables.turns.next(&name, rtype, choice));
+                content.add_steered(zone, &name, question.qtype, picked)
             }
             None => content.add_static(zone, &name, question.qtype, followed.is_empty()),
         };
@@ -105,25 +113,13 @@ fn steer(tables: &Tables, name: &Name, qtype: u16, client: IpAddr) -> Option<(u1
 
 impl<'t> Content<'t> {
     /// Adds a steered answer and says which alias is to be followed.
-    fn add_steered(
-        &mut self,
-        zone: &'t Zone,
-        name: &Name,
-        qtype: u16,
-        turn_type: u16,
-        steered: Steered,
-        tables: &Tables,
-    ) -> Option<Name> {
-        let Steered { block, scope } = steered;
-        self.scope = self.scope.max(scope);
-        if block.count == 0 {
+    fn add_steered(&mut self, zone: &'t Zone, name: &Name, qtype: u16, picked: Picked) -> Option<Name> {
+        if picked.records.is_empty() {
             self.add_soa(zone);
             return None;
         }
-        let turn = if block.step == 0 { 0 } else { tables.turns.next(name, turn_type) };
-        let target = block.alias.clone().filter(|_| follows(qtype));
-        self.answer.push(Records::Block { owner: name.clone(), block, turn });
-        target
+        self.answer.push(Records::Steered { owner: name.clone(), records: picked.records });
+        picked.alias.filter(|_| follows(qtype))
     }
 
     /// Adds what the zone says and tells which alias is to be followed.

@@ -375,3 +375,6 @@ fn pages(offset: u64, bytes: &mut [u8]) -> Vec<(u64, usize, &mut [u8])> {
     }
     parts
 }
+
+#[cfg(test)]
+mod tests;

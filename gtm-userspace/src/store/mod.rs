@@ -13,7 +13,6 @@ mod tables;
 mod writer;
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -29,6 +28,7 @@ use crate::decision::overrides::Override;
 use crate::event::Event;
 use crate::health::CheckState;
 use image::Image;
+use open::LockGuard;
 use tables::{EVENTS, Fault, HEALTH, MEMORY, OVERRIDES, RESPONSES, decode};
 
 /// How long a response is kept for a request that is repeated, in milliseconds.
@@ -117,8 +117,7 @@ fn way_out(file: &Path) -> String {
 /// The open store. One per file: opening it locks the file until it is dropped.
 pub struct Store {
     file: PathBuf,
-    /// Holds the lock.
-    handle: Arc<File>,
+    lock: LockGuard,
     /// None after a failure: the next call opens the file again.
     opened: RwLock<Option<Opened>>,
     /// Held over a commit and its acknowledgement.
@@ -140,8 +139,8 @@ enum CallError {
 impl Store {
     /// Opens a store, or makes an empty one where no file is. The whole file is checked first.
     pub fn open(file: &Path) -> Result<Self, StoreError> {
-        let (handle, opened) = open::open(file)?;
-        Ok(Self { file: file.to_owned(), handle, opened: RwLock::new(Some(opened)), commits: Mutex::new(()) })
+        let (lock, opened) = open::open(file)?;
+        Ok(Self { file: file.to_owned(), lock, opened: RwLock::new(Some(opened)), commits: Mutex::new(()) })
     }
 
     /// The file.
@@ -247,7 +246,7 @@ impl Store {
             drop(opened);
             let mut opened = self.opened.write().unwrap_or_else(PoisonError::into_inner);
             if opened.is_none() {
-                *opened = Some(open::attach(&self.file, &self.handle)?);
+                *opened = Some(open::attach(&self.file, &self.lock)?);
                 tracing::info!(file = %self.file.display(), "store opened again");
             }
         };

@@ -22,23 +22,45 @@ use crate::health::CheckState;
 /// Memory for pages; the store is small, and the database would take a gigabyte.
 const CACHE: usize = 8 << 20;
 
+/// A file that no other process may open as a store meanwhile.
+pub(super) struct LockGuard(Arc<File>);
+
+impl LockGuard {
+    fn new(file: &Path, handle: File) -> Result<Self, StoreError> {
+        handle.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => StoreError::InUse(file.to_owned()),
+            TryLockError::Error(error) => failed(file, "locked")(error),
+        })?;
+        Ok(Self(Arc::new(handle)))
+    }
+}
+
+impl Drop for LockGuard {
+    fn drop(&mut self) {
+        // Closing is not enough: a process that is just being started has a copy of the file, and with it the lock.
+        if let Err(error) = self.0.unlock() {
+            tracing::warn!(%error, "the store was not unlocked");
+        }
+    }
+}
+
 /// Opens the store, or makes one.
-pub(super) fn open(file: &Path) -> Result<(Arc<File>, Opened), StoreError> {
-    match std::fs::metadata(file) {
-        Ok(metadata) if metadata.is_file() => {}
+pub(super) fn open(file: &Path) -> Result<(LockGuard, Opened), StoreError> {
+    let lock = match std::fs::metadata(file) {
+        Ok(metadata) if metadata.is_file() => {
+            let handle = OpenOptions::new().read(true).write(true).open(file);
+            LockGuard::new(file, handle.map_err(failed(file, "opened"))?)?
+        }
         Ok(_) => return Err(foreign(file, "it is not a regular file")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => create(file)?,
         Err(error) => return Err(failed(file, "opened")(error)),
-    }
-    let handle = OpenOptions::new().read(true).write(true).open(file).map_err(failed(file, "opened"))?;
-    lock(file, &handle)?;
-    let handle = Arc::new(handle);
-    let opened = attach(file, &handle)?;
-    Ok((handle, opened))
+    };
+    let opened = attach(file, &lock)?;
+    Ok((lock, opened))
 }
 
 /// Opens the database in a locked file.
-pub(super) fn attach(file: &Path, handle: &Arc<File>) -> Result<Opened, StoreError> {
+pub(super) fn attach(file: &Path, LockGuard(handle): &LockGuard) -> Result<Opened, StoreError> {
     let tried = guarded(|| Ok(try_out(file, handle)));
     settle(file, tried)??;
     // What a killed process wrote may not be on the disk yet, and is built upon from here on.
@@ -115,7 +137,7 @@ fn in_order(what: &str, number: u64, last: u64) -> Result<(), Fault> {
 }
 
 /// Makes an empty store. It gets its name when it is whole, so a file of that name always is.
-fn create(file: &Path) -> Result<(), StoreError> {
+fn create(file: &Path) -> Result<LockGuard, StoreError> {
     let folder = match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -134,20 +156,21 @@ fn create(file: &Path) -> Result<(), StoreError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(0o600);
     let handle = options.open(&begun).map_err(failed(&begun, "created"))?;
-    lock(file, &handle)?;
+    let lock = LockGuard::new(file, handle)?;
+    let handle = &lock.0;
     let named = std::fs::metadata(&begun).map_err(failed(&begun, "created"))?;
     let opened = handle.metadata().map_err(failed(&begun, "created"))?;
     if (named.dev(), named.ino()) != (opened.dev(), opened.ino()) {
         return Err(StoreError::InUse(file.to_owned()));
     }
     handle.set_len(0).map_err(failed(&begun, "created"))?;
-    let handle = Arc::new(handle);
-    let image = Arc::new(Image::create(Arc::clone(&handle)).map_err(failed(&begun, "created"))?);
+    let image = Arc::new(Image::create(Arc::clone(handle)).map_err(failed(&begun, "created"))?);
     settle(file, guarded(|| fill(image)))?;
     handle.sync_all().map_err(failed(&begun, "created"))?;
     renameat2(AT_FDCWD, &begun, AT_FDCWD, file, RenameFlags::RENAME_NOREPLACE)
         .map_err(|errno| failed(file, "created")(errno.into()))?;
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed(folder, "synced"))
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed(folder, "synced"))?;
+    Ok(lock)
 }
 
 /// Makes the tables.
@@ -175,13 +198,6 @@ fn builder(is_trial: bool) -> Builder {
     let mut builder = Builder::new();
     builder.set_cache_size(CACHE).set_check_integrity_on_open(is_trial);
     builder
-}
-
-fn lock(file: &Path, handle: &File) -> Result<(), StoreError> {
-    handle.try_lock().map_err(|error| match error {
-        TryLockError::WouldBlock => StoreError::InUse(file.to_owned()),
-        TryLockError::Error(error) => failed(file, "locked")(error),
-    })
 }
 
 fn load(file: &Path, handle: &Arc<File>) -> Result<Image, StoreError> {

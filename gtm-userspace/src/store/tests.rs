@@ -2,6 +2,7 @@
 
 mod crash;
 mod damage;
+mod full;
 mod opening;
 
 use tempfile::TempDir;
@@ -100,6 +101,9 @@ fn batch(number: u64) -> Batch {
     batch
 }
 
+/// No sequence.
+const NONE: [u64; 0] = [];
+
 fn sequences(events: &[Event]) -> Vec<u64> {
     events.iter().map(|event| event.sequence).collect()
 }
@@ -179,12 +183,12 @@ fn events_are_read_after_a_sequence_and_from_the_end() {
     let after = |sequence, limit| sequences(&store.events_after(sequence, limit).unwrap());
     assert_eq!(after(0, 9), [1, 2, 3, 4, 5]);
     assert_eq!(after(2, 2), [3, 4]);
-    assert_eq!(after(2, 0), [] as [u64; 0]);
-    assert_eq!(after(5, 9), [] as [u64; 0]);
-    assert_eq!(after(u64::MAX, 9), [] as [u64; 0]);
+    assert_eq!(after(2, 0), NONE);
+    assert_eq!(after(5, 9), NONE);
+    assert_eq!(after(u64::MAX, 9), NONE);
     let newest = |count| sequences(&store.newest_events(count).unwrap());
     assert_eq!(newest(2), [4, 5]);
-    assert_eq!(newest(0), [] as [u64; 0]);
+    assert_eq!(newest(0), NONE);
     assert_eq!(newest(usize::MAX), [1, 2, 3, 4, 5]);
 }
 
@@ -194,7 +198,9 @@ fn old_events_are_pruned_and_their_sequences_never_come_again() {
     let store = folder.open();
     let mut changes = Batch::default();
     // The clock was set back in between.
-    [10, 90, 20, 30].into_iter().for_each(|time| changes.add_event(event(time)));
+    for time in [10, 90, 20, 30] {
+        changes.add_event(event(time));
+    }
     changes.prune_events(25);
     store.commit(&changes).unwrap();
     assert_eq!(sequences(&store.events_after(0, 9).unwrap()), [2, 4]);
@@ -287,7 +293,9 @@ fn store_is_used_by_several_threads_at_once() {
         for first in [1, 11, 21] {
             let store = &store;
             scope.spawn(move || {
-                (first..first + 10).for_each(|number| drop(store.commit(&batch(number)).unwrap()))
+                for number in first..first + 10 {
+                    store.commit(&batch(number)).unwrap();
+                }
             });
         }
         scope.spawn(|| {

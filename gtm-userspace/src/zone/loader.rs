@@ -14,7 +14,8 @@ use gtm_common::wire::class;
 
 use self::entries::{Entries, Entry, Token};
 use self::records::{Place, Record, Records};
-use self::words::{MAX_SECONDS, parse_name, parse_seconds};
+pub(crate) use self::words::parse_seconds;
+use self::words::{MAX_SECONDS, parse_name};
 use super::Zone;
 use crate::config::{Problem, read_text};
 use crate::name::Name;

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use crate::name::Name;
 
+pub(crate) use loader::parse_seconds;
 pub use loader::{LoadedZone, load};
 
 /// A zone as it stands in its file. Valid: exactly one SOA at the origin, every owner at or below the origin, no CNAME

@@ -236,19 +236,19 @@ proptest! {
     fn the_same_input_gives_the_same_answer(world in world()) {
         let [one, two] = [world.decider(world.conditions()), world.decider(world.conditions())];
         prop_assert_eq!(fixed_part(one.table()), fixed_part(two.table()));
-        prop_assert_eq!(blocks(one.table()), blocks(two.table()));
+        prop_assert_eq!(answers(one.table()), answers(two.table()));
     }
 
     #[test]
     fn verdict_by_verdict_gives_what_a_new_decider_gives(world in world()) {
         let mut decider = world.decider(world.conditions());
-        let before = blocks(decider.table());
+        let before = answers(decider.table());
         let mut conditions = decider.conditions().clone();
         let mut told: BTreeMap<u32, Vec<(Choice, Choice)>> = BTreeMap::new();
         for (index, verdict) in &world.history {
             if conditions.verdicts.is_empty() { break }
             let check = index.index(conditions.verdicts.len());
-            let was = blocks(decider.table());
+            let was = answers(decider.table());
             let switches = decider.set_verdict(CheckId(check), *verdict).switches;
             conditions.verdicts[check] = *verdict;
             conditions.memory = decider.conditions().memory.clone();
@@ -256,8 +256,8 @@ proptest! {
             let anew = world.decider(conditions.clone());
             prop_assert_eq!(decider.conditions(), &conditions);
             prop_assert_eq!(fixed_part(decider.table()), fixed_part(anew.table()));
-            let now = blocks(decider.table());
-            prop_assert_eq!(&now, &blocks(anew.table()));
+            let now = answers(decider.table());
+            prop_assert_eq!(&now, &answers(anew.table()));
             for (slot, (was, now)) in was.iter().zip(&now).enumerate() {
                 let switched = switches.iter().any(|switch| usize::try_from(switch.slot).unwrap() == slot);
                 prop_assert!(switched || was == now, "slot {} changed without a switch", slot);
@@ -270,8 +270,8 @@ proptest! {
         for (slot, steps) in told {
             let slot = usize::try_from(slot).unwrap();
             prop_assert!(steps.windows(2).all(|pair| pair[0].1 == pair[1].0), "{:?}", steps);
-            prop_assert_eq!(&compiled(&steps[0].0.response), &before[slot]);
-            prop_assert_eq!(&compiled(&steps[steps.len() - 1].1.response), &blocks(decider.table())[slot]);
+            prop_assert_eq!(&compiled(&steps[0].0.response, 30), &before[slot]);
+            prop_assert_eq!(&compiled(&steps[steps.len() - 1].1.response, 30), &answers(decider.table())[slot]);
         }
     }
 
@@ -285,11 +285,11 @@ proptest! {
                 let found = decider.table().find(&domain.name, 1, client);
                 prop_assert_eq!(found.is_some(), domain.enabled, "every class finds a slot");
                 let Some(steered) = found else { continue };
-                let expect = compiled(&world.choose(DomainId(index), class, conditions).response);
-                prop_assert_eq!(&*steered.block, &expect, "{} for {}", domain.name, client);
+                let expect = compiled(&world.choose(DomainId(index), class, conditions).response, domain.ttl);
+                prop_assert_eq!(&*steered.answer, &expect, "{} for {}", domain.name, client);
                 for other in ends(client, steered.scope) {
                     let same = decider.table().find(&domain.name, 1, other).unwrap();
-                    prop_assert_eq!(&same.block, &steered.block, "{} and {} in one /{}", client, other, steered.scope);
+                    prop_assert_eq!(&same.answer, &steered.answer, "{} and {} in one /{}", client, other, steered.scope);
                 }
             }
         }

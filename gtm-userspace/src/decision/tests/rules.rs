@@ -31,7 +31,7 @@ fn check(pools: &[&str], client: &str, down: &[u8], expect: &[u8], reason: Reaso
     let decider = Decider::new(Arc::new(model), &partition_of_one(class(client)), conditions);
     let name = "www.example.com".parse().unwrap();
     let steered = decider.table().find(&name, 1, [192, 0, 2, 1].into()).unwrap();
-    let answered: Vec<_> = addresses_of(&steered.block, 0).into_iter().map(Target::Ip).collect();
+    let answered: Vec<_> = addresses_of(&steered.answer, 0).into_iter().map(Target::Ip).collect();
     assert_eq!(answered, expect, "in the answer table");
 }
 
@@ -225,7 +225,11 @@ fn a_cname_access_domain_answers_every_type_of_data() {
     let found =
         |qtype| decider.table().find(&"www.example.com".parse().unwrap(), qtype, [192, 0, 2, 1].into());
     for qtype in [1, 5, 16, 28, 65280] {
-        assert_eq!(found(qtype).unwrap().block.rotation(0)[3], 5, "a CNAME for type {qtype}");
+        assert_eq!(
+            found(qtype).unwrap().answer.pick([192, 0, 2, 1].into(), |_| 0).records[3],
+            5,
+            "a CNAME for type {qtype}"
+        );
     }
     assert!(found(255).is_none(), "ANY is no type of data");
 }

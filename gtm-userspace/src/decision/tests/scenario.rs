@@ -78,7 +78,7 @@ impl Demo {
 
     fn answer(&self, client: &str, qtype: u16, turn: u32) -> Option<String> {
         let steered = self.decider.table().find(&NAME.parse().unwrap(), qtype, client.parse().unwrap())?;
-        let addresses = addresses_of(&steered.block, turn);
+        let addresses = addresses_of(&steered.answer, turn);
         Some(addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
     }
 
@@ -189,12 +189,9 @@ fn a_failover_switches_only_the_slots_whose_answer_changes() {
     let mut step = |target, verdict, expect: &[&str]| {
         let switches = demo.set(target, verdict).switches;
         assert_eq!(demo.told(&switches), expect, "{target} {verdict:?}");
-        let slots = blocks(demo.decider.table());
+        let slots = answers(demo.decider.table());
         for switch in switches {
-            assert_eq!(
-                slots[usize::try_from(switch.slot).unwrap()],
-                Block::new(&switch.to.response.targets(), 30)
-            );
+            assert_eq!(slots[usize::try_from(switch.slot).unwrap()], compiled(&switch.to.response, 30));
         }
     };
     step(DATA_CENTRE, Verdict::Passing, &[]);

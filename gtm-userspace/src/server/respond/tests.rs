@@ -243,6 +243,16 @@ fn steered_answers() {
 }
 
 #[test]
+fn steered_failures_are_bare() {
+    check("servfail.example.com A rd", "ServFail rd");
+    check("refused.example.com A", "Refused");
+    check("servfail.example.com A edns ecs=198.51.100.0/24", "ServFail | edns 198.51.100.0/24/24");
+    check("to-servfail.example.com A", "ServFail");
+    // Other types of the name are the zone's.
+    check("servfail.example.com AAAA", "NoError aa | auth example.com. 60 SOA");
+}
+
+#[test]
 fn steered_aliases() {
     check(
         "cdn.example.com A",

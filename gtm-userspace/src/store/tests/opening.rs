@@ -79,7 +79,8 @@ fn foreign_files_are_refused() {
     let file = folder.file();
     drop(Database::create(&file).unwrap());
     refused(&file, "is not a store of gtm: it does not begin as one");
-    for content in [&b""[..], b"x", b"version = 1\n", &[0; 100_000], &[0xff; 9000]] {
+    let large = [vec![0; 100_000], vec![0xff; 9000]];
+    for content in [&b""[..], b"x", b"version = 1\n", &large[0], &large[1]] {
         fs::write(&file, content).unwrap();
         refused(&file, "is not a store of gtm: it does not begin as one");
     }

@@ -32,7 +32,7 @@ pub(super) fn parse_name(token: &Token, origin: &Name) -> Result<Name, String> {
 }
 
 /// A time in seconds, or with units as in `1h30m`; at most [`MAX_SECONDS`].
-pub(super) fn parse_seconds(text: &str) -> Option<u32> {
+pub(crate) fn parse_seconds(text: &str) -> Option<u32> {
     if is_number(text) {
         return text.parse().ok().filter(|seconds| *seconds <= MAX_SECONDS);
     }
