@@ -8,6 +8,7 @@ pub mod client;
 pub mod counters;
 pub mod dns;
 pub mod frame;
+pub mod gdnsd;
 pub mod gtm;
 pub mod leftover;
 pub mod link;
@@ -24,6 +25,7 @@ pub mod wait;
 
 pub use client::Client;
 pub use frame::Datagram;
+pub use gdnsd::Gdnsd;
 pub use gtm::Gtm;
 pub use link::Veth;
 pub use namespace::Namespace;
