@@ -214,7 +214,8 @@ fn is_by_client(answer: &Answer) -> bool {
         | Answer::Weighted(_)
         | Answer::Gather { .. }
         | Answer::Empty { .. }
-        | Answer::Zone => false,
+        | Answer::Zone
+        | Answer::ZoneRecords(_) => false,
     }
 }
 
