@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use crate::can_run;
 use crate::failover::datacenters;
-use crate::pair::{Both, CLIENT, Case};
+use crate::pair::{Both, CLIENT, Case, Drawn, Shares};
 use crate::weighted::groups;
 
 /// A difference.
@@ -21,7 +21,7 @@ struct Difference {
 
 const WWW: &str = "www.example.com A";
 
-const DIFFERENCES: [Difference; 10] = [
+const DIFFERENCES: [Difference; 11] = [
     Difference {
         name: "TTL",
         reason: "the TTL is what the configuration says; how long a state lasts is not known beforehand",
@@ -51,6 +51,11 @@ const DIFFERENCES: [Difference; 10] = [
         name: "weight of a group",
         reason: "the weight of a pool is the operator's and does not move with the health of its addresses",
         check: a_pool_keeps_its_weight,
+    },
+    Difference {
+        name: "one of each group",
+        reason: "one turn picks from every pool of an answer: shares are exact, and what comes together is not promised",
+        check: what_comes_together_is_not_independent,
     },
     Difference {
         name: "short list",
@@ -88,7 +93,8 @@ fn intended_differences_are_as_listed() {
 fn the_decision_lists_every_difference() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/decisions/0009-gdnsd.md");
     let text = std::fs::read_to_string(path).unwrap();
-    let rows: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("| **")?.split("**").next()).collect();
+    let rows: Vec<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("| **")?.split("**").next()).collect();
     let names: Vec<&str> = DIFFERENCES.iter().map(|difference| difference.name).collect();
     assert_eq!(rows, names, "{path}");
     for Difference { name, reason, .. } in &DIFFERENCES {
@@ -214,23 +220,23 @@ fn judgement_counts_addresses() {
     pair.check_shares(WWW, 400);
     // Two of three are up, which is 40 of 100 by weight.
     pair.set("-10.0.0.1");
-    let theirs: Vec<_> = pair.drawn(WWW, 400).into_keys().collect();
-    let ours: Vec<_> = pair.probabilities().into_keys().collect();
-    assert_eq!(theirs, [set(&["10.0.0.1"]), set(&["10.0.0.2"]), set(&["10.0.0.3"])]);
-    assert_eq!(ours, [set(&["10.0.0.2"]), set(&["10.0.0.3"])]);
+    let Drawn { theirs, server, program } = pair.drawn(WWW, 400);
+    assert!(theirs.keys().eq(&[set(&["10.0.0.1"]), set(&["10.0.0.2"]), set(&["10.0.0.3"])]), "{theirs:?}");
+    for ours in [server, program] {
+        assert!(ours.keys().eq(&[set(&["10.0.0.2"]), set(&["10.0.0.3"])]), "{ours:?}");
+    }
 }
 
 fn a_weight_is_a_share() {
     let pair = weights("several by weight", "true").start();
-    let theirs = pair.drawn(WWW, 400);
+    let Drawn { theirs, server, program } = pair.drawn(WWW, 400);
     assert!(theirs.keys().all(|answer| answer.contains("10.0.0.1")), "the heaviest is in each: {theirs:?}");
     assert!(theirs.keys().any(|answer| answer.len() > 1), "some have several: {theirs:?}");
-    let ours = pair.probabilities();
-    assert!(ours.keys().all(|answer| answer.len() == 1), "one in each: {ours:?}");
-    let members = |answers: Vec<&BTreeSet<String>>| -> BTreeSet<String> {
-        answers.into_iter().flatten().cloned().collect()
-    };
-    assert_eq!(members(theirs.keys().collect()), members(ours.keys().collect()));
+    let members = |shares: &Shares| shares.keys().flatten().cloned().collect::<BTreeSet<_>>();
+    for ours in [server, program] {
+        assert!(ours.keys().all(|answer| answer.len() == 1), "one in each: {ours:?}");
+        assert_eq!(members(&theirs), members(&ours));
+    }
 }
 
 fn a_pool_keeps_its_weight() {
@@ -238,13 +244,24 @@ fn a_pool_keeps_its_weight() {
     pair.check_shares(WWW, 1000);
     // The first group has lost half of its addresses: 50 of 70 there, and 100 of 120 here as before.
     pair.set("-10.1.0.1");
-    let theirs = pair.drawn(WWW, 1000);
-    let ours = pair.probabilities();
-    assert!(theirs.keys().eq(ours.keys()), "the same answers: {theirs:?}, {ours:?}");
+    let Drawn { theirs, server, program } = pair.drawn(WWW, 2000);
     let first = set(&["10.1.0.2"]);
-    // In the middle between both, four standard deviations from each.
-    assert!(theirs[&first] < 774, "{theirs:?}");
-    assert!((ours[&first] - 100.0 / 120.0).abs() < 1e-9, "{ours:?}");
+    for ours in [server, program] {
+        assert!(theirs.keys().eq(ours.keys()), "the same answers: {theirs:?}, {ours:?}");
+        // In the middle between 1429 and 1667, six standard deviations from gdnsd's.
+        assert!(theirs[&first] < 1548 && 1548 < ours[&first], "{theirs:?}, {ours:?}");
+    }
+}
+
+fn what_comes_together_is_not_independent() {
+    let pair = groups("true", "round-robin", "weight", [30, 10, 25, 15]).start();
+    pair.check_record_shares(WWW, 1000);
+    let Drawn { theirs, server, program } = pair.drawn(WWW, 1000);
+    assert_eq!(theirs.len(), 4, "every pair: {theirs:?}");
+    for ours in [server, program] {
+        assert!(ours.keys().all(|answer| theirs.contains_key(answer)), "no other: {theirs:?}, {ours:?}");
+        assert_eq!(ours.len(), 3, "the two rare ones come together: {ours:?}");
+    }
 }
 
 /// Two data centres for some clients, another for all others.

@@ -126,8 +126,7 @@ fn the_first_available_datacenter_answers() {
         return;
     }
     let mut pair = datacenters().start();
-    let addresses =
-        ["10.1.0.1", "10.1.0.2", "10.1.0.3", "10.2.0.1", "10.2.0.2", "10.3.0.1", "10.3.0.2"];
+    let addresses = ["10.1.0.1", "10.1.0.2", "10.1.0.3", "10.2.0.1", "10.2.0.2", "10.3.0.1", "10.3.0.2"];
     for state in subsets(&addresses) {
         pair.set(&state);
         pair.check("www.example.com A");

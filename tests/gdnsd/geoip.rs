@@ -31,8 +31,10 @@ const STATES: [&str; 12] = [
 
 /// The map `nets` or `countries` in both languages: sources, what they include in our words, and their lists.
 fn case(name: &'static str, map: &str, ours: &str, lists: &[(&str, [&str; 3])]) -> Case {
-    let dcmap: Vec<String> =
-        DATACENTERS.iter().map(|(name, addresses)| format!("{name} => [ {} ]", addresses.join(", "))).collect();
+    let dcmap: Vec<String> = DATACENTERS
+        .iter()
+        .map(|(name, addresses)| format!("{name} => [ {} ]", addresses.join(", ")))
+        .collect();
     let plugins = format!(
         "geoip => {{
     maps => {{ world => {{ datacenters => [ mid, near, far ], {map} }} }}

@@ -22,8 +22,8 @@ const THRESHOLDS: [(&str, &str); 12] = [
 const MOST: usize = 8;
 /// Which of eight addresses are down, as bits: every number of them, from either end, and some patterns.
 const DOWN: [u8; 22] = [
-    0x00, 0x01, 0x03, 0x07, 0x0f, 0x1f, 0x3f, 0x7f, 0xff, 0x80, 0xc0, 0xe0, 0xf0, 0xf8, 0xfc, 0xfe, 0x55, 0xaa,
-    0x33, 0x66, 0x18, 0xe7,
+    0x00, 0x01, 0x03, 0x07, 0x0f, 0x1f, 0x3f, 0x7f, 0xff, 0x80, 0xc0, 0xe0, 0xf0, 0xf8, 0xfc, 0xfe, 0x55,
+    0xaa, 0x33, 0x66, 0x18, 0xe7,
 ];
 
 /// A resource for each threshold and number of addresses; those of the same number have the same addresses,
@@ -140,7 +140,8 @@ pool = [{ pool = "www", ordinal = 1 }]
         "",
     ] {
         pair.set(state);
-        for query in ["www.example.com A", "WWW.example.com A edns", "www.example.com A edns ecs=10.0.0.0/8"] {
+        for query in ["www.example.com A", "WWW.example.com A edns", "www.example.com A edns ecs=10.0.0.0/8"]
+        {
             pair.check(query);
         }
     }
@@ -215,7 +216,9 @@ pool = [{ pool = "only6", ordinal = 1 }]
     for mask in 0..1_u32 << members.len() {
         let down = (0..).zip(members).filter(|(bit, _)| mask & (1 << bit) != 0);
         pair.set(&down.map(|(_, member)| format!("-{member} ")).collect::<String>());
-        for query in ["www.example.com A", "www.example.com AAAA", "www.example.com TXT", "only6.example.com AAAA"] {
+        for query in
+            ["www.example.com A", "www.example.com AAAA", "www.example.com TXT", "only6.example.com AAAA"]
+        {
             pair.check(query);
             pair.check_from("2001:db8:1::1", &format!("{query} edns ecs=2001:db8:2::/48"));
         }

@@ -61,7 +61,12 @@ impl Gdnsd {
     /// Starts it with these plugins, these records of its zone `example.com`, and these files beside it. Resources whose
     /// `service_types` is `checks` follow what is monitored; with `brief` that holds for 20 seconds only. Queries can come from
     /// these clients.
-    pub fn start(plugins: &str, records: &str, files: &[(&str, Vec<u8>)], clients: &[IpAddr]) -> Result<Self> {
+    pub fn start(
+        plugins: &str,
+        records: &str,
+        files: &[(&str, Vec<u8>)],
+        clients: &[IpAddr],
+    ) -> Result<Self> {
         let folder = temporary_folder()?;
         let at = |name: &str| folder.path().join(name);
         for name in ["etc/zones", "etc/geoip", "state", "run"] {
@@ -144,7 +149,8 @@ forced.marker 30 DYNA simplefo!marker-forced
 
     /// The answer to a query of one of its clients.
     pub fn ask(&self, client: IpAddr, query: &[u8]) -> Result<Vec<u8>> {
-        let socket = self.sockets.get(&client).with_context(|| format!("{client} is not one of its clients"))?;
+        let socket =
+            self.sockets.get(&client).with_context(|| format!("{client} is not one of its clients"))?;
         let mut answer = vec![0; usize::from(u16::MAX)];
         let length = socket.send(query).and_then(|_| socket.recv(&mut answer));
         let length =

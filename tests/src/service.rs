@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 use gtm_common::counters::Outcome;
-use gtm_userspace::config::model::{Check, CheckId, Target, Verdict};
 use gtm_userspace::config::Model;
+use gtm_userspace::config::model::{Check, CheckId, Target, Verdict};
 use gtm_userspace::dataplane::{Counters, Generation};
 use gtm_userspace::decision::overrides::Override;
 use gtm_userspace::decision::{Answer, Conditions, Decider};

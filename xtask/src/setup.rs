@@ -121,7 +121,10 @@ impl Plan {
     fn carry_out(&self) -> anyhow::Result<()> {
         if !self.packages.is_empty() {
             for unit in &self.masked {
-                println!("{:<10}{unit}, so that it never starts here: `systemctl unmask {unit}` undoes it", "mask");
+                println!(
+                    "{:<10}{unit}, so that it never starts here: `systemctl unmask {unit}` undoes it",
+                    "mask"
+                );
                 process::run(&mut mask(unit))?;
             }
             println!("{:<10}Debian packages {}", "install", self.packages.join(" "));
