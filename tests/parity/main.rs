@@ -7,5 +7,3 @@ mod generator;
 mod location;
 #[cfg(test)]
 mod queries;
-#[cfg(test)]
-mod random;

@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use gtm_tests::cpu::PinnedGuard;
 use gtm_tests::dns::sorted;
 use gtm_tests::{Query, Service};
 use gtm_userspace::config::model::Verdict;
-use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
-use nix::unistd::Pid;
 
 use crate::program::{Program, V4, V6, can_run};
 
@@ -103,7 +102,7 @@ fn every_rotation_of_1_to_16_addresses() {
     if !can_run() {
         return;
     }
-    let _pinned = PinnedGuard::new();
+    let _pinned = PinnedGuard::new().unwrap();
     let mut config = String::from(
         "version = 1\n[service]\nlisten = ['198.51.100.53', '2001:db8::53']\ninterfaces = ['none']\n\
          [zone.'example']\nfile = 'zone'\n[template.down]\nkind = 'ping'\ninitial = 'down'\n",
@@ -186,27 +185,5 @@ fn failover_and_back() {
         program.set_verdict("192.0.2.1", Verdict::Passing);
         program.check_both("two.example A", "192.0.2.1");
         program.set_verdict("192.0.2.2", Verdict::Passing);
-    }
-}
-
-/// Each CPU turns by itself: while this lives, the thread stays on one.
-struct PinnedGuard(CpuSet);
-
-impl PinnedGuard {
-    fn new() -> Self {
-        let this = Pid::from_raw(0);
-        let before = sched_getaffinity(this).unwrap();
-        let first = (0..CpuSet::count()).find(|cpu| before.is_set(*cpu).unwrap()).unwrap();
-        let mut one = CpuSet::new();
-        one.set(first).unwrap();
-        sched_setaffinity(this, &one).unwrap();
-        Self(before)
-    }
-}
-
-impl Drop for PinnedGuard {
-    fn drop(&mut self) {
-        // The thread ends with its test in any case.
-        sched_setaffinity(Pid::from_raw(0), &self.0).ok();
     }
 }

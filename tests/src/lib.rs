@@ -6,6 +6,7 @@
 
 pub mod client;
 pub mod counters;
+pub mod cpu;
 pub mod dns;
 pub mod frame;
 pub mod gtm;
@@ -16,6 +17,7 @@ pub mod pass;
 pub mod privilege;
 pub mod process;
 pub mod query;
+pub mod random;
 pub mod raw;
 pub mod scenario;
 pub mod service;
@@ -29,6 +31,7 @@ pub use link::Veth;
 pub use namespace::Namespace;
 pub use process::Process;
 pub use query::Query;
+pub use random::Random;
 pub use raw::RawSocket;
 pub use service::Service;
 pub use site::Site;
