@@ -13,7 +13,7 @@ use gtm_userspace::decision::selection::Member;
 use gtm_userspace::decision::{Answer, Response, Selection};
 use gtm_userspace::name::Name;
 
-use crate::random::Random;
+use gtm_tests::random::Random;
 
 const ROUNDS: u32 = 20;
 const NAMES: usize = 50;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use gtm_tests::cpu::PinnedGuard;
 use gtm_tests::dns::sorted;
 use gtm_tests::service::PinnedGuard;
 use gtm_tests::{Query, Service};

@@ -6,6 +6,7 @@
 
 pub mod client;
 pub mod counters;
+pub mod cpu;
 pub mod dns;
 pub mod frame;
 pub mod gdnsd;
@@ -17,6 +18,7 @@ pub mod pass;
 pub mod privilege;
 pub mod process;
 pub mod query;
+pub mod random;
 pub mod raw;
 pub mod scenario;
 pub mod service;
@@ -31,6 +33,7 @@ pub use link::Veth;
 pub use namespace::Namespace;
 pub use process::Process;
 pub use query::Query;
+pub use random::Random;
 pub use raw::RawSocket;
 pub use service::Service;
 pub use site::Site;
