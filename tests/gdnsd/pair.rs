@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 
+use gtm_tests::cpu::PinnedGuard;
 use gtm_tests::gdnsd::{States, Up};
-use gtm_tests::service::PinnedGuard;
 use gtm_tests::{Datagram, Gdnsd, Query, Service};
 use gtm_userspace::config::model::Target;
 use gtm_userspace::dataplane::Generation;

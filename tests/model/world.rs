@@ -46,12 +46,10 @@ impl World {
     /// The first configuration, started with nothing known.
     pub(crate) fn new(models: &[Arc<Model>], readers: Readers) -> Self {
         let partition = |model: &Arc<Model>| geo::compile(&model.sources, &Databases::default()).partition;
-        let configurations: Vec<_> = models.iter().map(|model| (Arc::clone(model), partition(model))).collect();
+        let configurations: Vec<_> =
+            models.iter().map(|model| (Arc::clone(model), partition(model))).collect();
         let (model, partition) = &configurations[0];
-        let conditions = Conditions {
-            verdicts: verdicts(model, &HashMap::new()),
-            ..Conditions::default()
-        };
+        let conditions = Conditions { verdicts: verdicts(model, &HashMap::new()), ..Conditions::default() };
         let decider = Decider::new(Arc::clone(model), partition, conditions);
         let tables = Tables::of(model, decider.table());
         let mut world = Self { loaded: 0, decider, tables, program: None, configurations };
@@ -172,7 +170,9 @@ impl World {
             }
             ((Ran::Passed, _), false) => Ok(None),
             ((Ran::Sent(_), _), false) => Err("it answers what is the server's".to_owned()),
-            ((Ran::Passed, outcome), true) => Err(format!("it leaves its answer to the server: {}", outcome.name())),
+            ((Ran::Passed, outcome), true) => {
+                Err(format!("it leaves its answer to the server: {}", outcome.name()))
+            }
         }
     }
 }

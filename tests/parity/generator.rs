@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use gtm_common::abi::{ANY_TYPE, TypeEntry};
-use gtm_tests::{Query, Random};
 use gtm_tests::query::{client_subnet, wire};
+use gtm_tests::{Query, Random};
 use gtm_userspace::decision::AnswerTable;
 use gtm_userspace::name::Name;
 

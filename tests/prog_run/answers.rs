@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 
 use gtm_tests::cpu::PinnedGuard;
 use gtm_tests::dns::sorted;
-use gtm_tests::service::PinnedGuard;
 use gtm_tests::{Query, Service};
 use gtm_userspace::config::model::Verdict;
 

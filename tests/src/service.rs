@@ -15,8 +15,6 @@ use gtm_userspace::decision::{Answer, Conditions, Decider};
 use gtm_userspace::geo::Partition;
 use gtm_userspace::inputs::Inputs;
 use gtm_userspace::server::{Tables, Transport, respond};
-use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
-use nix::unistd::Pid;
 
 use crate::Datagram;
 
@@ -181,29 +179,5 @@ fn counted(before: &Counters, after: &Counters) -> anyhow::Result<Outcome> {
     match (counted.next(), counted.next()) {
         (Some((outcome, 1)), None) => Ok(outcome),
         _ => Err(anyhow!("counted {:?}", steps().filter(|(_, step)| *step != 0).collect::<Vec<_>>())),
-    }
-}
-
-/// Each CPU turns by itself: while this lives, the thread stays on one.
-#[derive(Debug)]
-pub struct PinnedGuard(CpuSet);
-
-impl PinnedGuard {
-    /// Keeps the thread that calls on the first CPU that it may run on.
-    pub fn new() -> anyhow::Result<Self> {
-        let this = Pid::from_raw(0);
-        let before = sched_getaffinity(this)?;
-        let first = (0..CpuSet::count()).find(|cpu| before.is_set(*cpu).unwrap_or_default());
-        let mut one = CpuSet::new();
-        one.set(first.context("no CPU to run on")?)?;
-        sched_setaffinity(this, &one)?;
-        Ok(Self(before))
-    }
-}
-
-impl Drop for PinnedGuard {
-    fn drop(&mut self) {
-        // The thread ends with its test in any case.
-        sched_setaffinity(Pid::from_raw(0), &self.0).ok();
     }
 }

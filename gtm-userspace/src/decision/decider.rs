@@ -18,13 +18,12 @@ use super::forced::Forced;
 use super::location::Location;
 use super::memory::{domain_key, last_good_key, pool_key};
 use super::overrides::{Object, Override};
-use super::route::Route;
+use super::route::{Route, Stop};
 use super::selection::Response;
 use super::table::AnswerTable;
 use crate::config::Model;
 use crate::config::model::{
-    AccessDomain, AllDownAction, CheckId, DomainId, Policy, PoolId, Preemption, SourceId, SteeredType,
-    Verdict,
+    AccessDomain, AllDownAction, CheckId, DomainId, Policy, PoolId, SourceId, SteeredType, Verdict,
 };
 use crate::geo::Partition;
 use crate::name::Name;
@@ -209,7 +208,7 @@ impl Decider {
         if let Some(known) = shown.pools.get_mut(id.0).filter(|known| **known != state) {
             changes.pools.insert(id, (std::mem::replace(known, state), state));
         }
-        if pool.policy == Policy::Ordinal && pool.preemption == Preemption::NonPreemptive {
+        if pool.stays() {
             let available = pool.addresses.iter().zip(&states).filter(|(_, state)| state.is_available());
             let names: Vec<String> = available.map(|(address, _)| address.target.to_string()).collect();
             advance(conditions, pool_key(&pool.name), &names, changes);
@@ -223,7 +222,7 @@ impl Decider {
         if let Some(known) = self.shown.domains.get_mut(id.0).filter(|known| **known != state) {
             changes.domains.insert(id, (std::mem::replace(known, state), state));
         }
-        if domain.preemption == Preemption::NonPreemptive {
+        if domain.stays() {
             for source in sources(domain) {
                 let of_source = domain.pools.iter().filter(|used| {
                     source.is_none_or(|source| used.sources.contains(&source))
@@ -265,17 +264,15 @@ impl Decider {
         }
     }
 
-    /// Forgets what the model no longer has, and where levels stood that are not non-preemptive any more: when they are
-    /// again, it is no longer where they stand.
+    /// Forgets what the model no longer has. A level that is preemptive now stands nowhere: should it become non-preemptive
+    /// again, where it once stood is long past.
     fn forget_unused(&mut self) {
         let (model, slots) = (&self.model, &self.slots);
-        let stays = |preemption: Preemption| preemption == Preemption::NonPreemptive;
-        let pools = model.pools.iter().filter(|pool| stays(pool.preemption)).map(|pool| pool_key(&pool.name));
-        let groups = model
-            .domains
-            .iter()
-            .filter(|domain| stays(domain.preemption))
-            .flat_map(|domain| sources(domain).into_iter().map(|source| domain_key(model, domain, source)));
+        let pools = model.pools.iter().filter(|pool| pool.stays()).map(|pool| pool_key(&pool.name));
+        let groups =
+            model.domains.iter().filter(|domain| domain.stays()).flat_map(|domain| {
+                sources(domain).into_iter().map(|source| domain_key(model, domain, source))
+            });
         let last_good = slots.iter().filter_map(|slot| slot.last_good.clone());
         let used: BTreeSet<String> = pools.chain(groups).chain(last_good).collect();
         self.conditions.memory.retain(|key| used.contains(key));
@@ -293,8 +290,8 @@ impl Reach {
             }
         }
         for (index, domain) in model.domains.iter().enumerate() {
-            for used in &domain.pools {
-                reach.domains_of_pool.entry(used.pool).or_default().push(DomainId(index));
+            for pool in domain.answering_pools() {
+                reach.domains_of_pool.entry(pool).or_default().push(DomainId(index));
             }
         }
         for (index, slot) in slots.iter().enumerate() {
@@ -339,11 +336,16 @@ fn sources(domain: &AccessDomain) -> Vec<Option<SourceId>> {
     sources.into_iter().map(Some).collect()
 }
 
-/// The pools of a route by name: what tells it from the other routes of the access domain, also in the next configuration.
+/// The stops of a route by name: what tells it from the other routes of the access domain, also in the next configuration.
 fn route_text(model: &Model, domain: &AccessDomain, route: &Route) -> String {
     let name =
         |position: usize| domain.pools.get(position).map_or("", |used| model.pool(used.pool).name.as_str());
-    let stops: Vec<&str> = route.stops.iter().map(|stop| name(stop.position)).collect();
+    let source = |id: SourceId| model.sources.get(id.0).map_or("", |source| source.name.as_str());
+    let stop = |stop: &Stop| match stop.source {
+        Some(id) => format!("{} for {}", name(stop.position), source(id)),
+        None => name(stop.position).to_owned(),
+    };
+    let stops: Vec<String> = route.stops.iter().map(stop).collect();
     let nearest: Vec<String> = route
         .nearest
         .iter()

@@ -245,9 +245,9 @@ fn for_this_client(response: &Response, client: IpAddr) -> Option<String> {
     (left != *selection).then(|| left.to_string())
 }
 
-/// The overrides that touch an access domain, its pools or their addresses, in words.
+/// The overrides that touch an access domain, the pools that may answer or their addresses, in words.
 fn overrides(conditions: &Conditions, model: &Model, domain: &AccessDomain) -> Vec<String> {
-    let pools = || domain.pools.iter().map(|used| model.pool(used.pool));
+    let pools = || domain.answering_pools().map(|id| model.pool(id));
     let touches = |said: &&Override| match &said.object {
         Object::Domain { name, steered } => {
             *name == domain.name.to_string() && *steered == domain.steered.to_string()
