@@ -27,7 +27,7 @@ pub(super) fn status(running: &Running) -> Status {
         generation: Generation { number: running.generation.number, since: running.generation.since },
         service: service(running),
         answers: answers(running),
-        domains: domains(running),
+        domains: domains(running, &unforced),
         pools: (0..model.pools.len())
             .map(|pool| self::pool(model, conditions, &unforced, PoolId(pool)))
             .collect(),
@@ -65,7 +65,7 @@ fn answers(running: &Running) -> Answers {
     }
 }
 
-fn domains(running: &Running) -> Vec<Domain> {
+fn domains(running: &Running, unforced: &Conditions) -> Vec<Domain> {
     let (model, decider) = (&running.model, &running.decider);
     let conditions = decider.conditions();
     let mut domains: Vec<Domain> = model
@@ -77,6 +77,7 @@ fn domains(running: &Running) -> Vec<Domain> {
             steered: domain.steered.to_string(),
             enabled: conditions.is_enabled(DomainId(index), domain.enabled),
             state: conditions.domain(model, DomainId(index)),
+            health: unforced.domain(model, DomainId(index)),
             policy: domain.policy.to_string(),
             answers: Vec::new(),
             overrides: ids(conditions, |object| is_domain(object, domain)),
