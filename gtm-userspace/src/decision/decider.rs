@@ -256,13 +256,16 @@ impl Decider {
         }
     }
 
-    /// Forgets what the model no longer has.
+    /// Forgets what the model no longer has, and where levels stood that are not non-preemptive any more: when they are
+    /// again, it is no longer where they stand.
     fn forget_unused(&mut self) {
         let (model, slots) = (&self.model, &self.slots);
-        let pools = model.pools.iter().map(|pool| pool_key(&pool.name));
+        let stays = |preemption: Preemption| preemption == Preemption::NonPreemptive;
+        let pools = model.pools.iter().filter(|pool| stays(pool.preemption)).map(|pool| pool_key(&pool.name));
         let groups = model
             .domains
             .iter()
+            .filter(|domain| stays(domain.preemption))
             .flat_map(|domain| sources(domain).into_iter().map(|source| domain_key(model, domain, source)));
         let last_good = slots.iter().filter_map(|slot| slot.last_good.clone());
         let used: BTreeSet<String> = pools.chain(groups).chain(last_good).collect();

@@ -134,6 +134,12 @@ fn non_preemptive_positions_survive_a_restart() {
 }
 
 #[test]
+fn what_was_preemptive_meanwhile_stands_where_it_went_then() {
+    story("ordinal", &["stays: 1, 2"], "", &[("-1 +1", "2"), ("preempts:p0", "1"), ("stays:p0", "1")]);
+    story("ordinal stays", &["1", "2"], "", &[("-1 +1", "2"), ("preempts:domain", "1"), ("stays:domain", "1")]);
+}
+
+#[test]
 fn an_operator_can_say_return_now() {
     story("ordinal", &["stays: 1, 2"], "", &[("-1 +1", "2"), ("return:p0", "1"), ("-2 +2", "1")]);
     story("ordinal stays", &["1", "2"], "", &[("-1 +1", "2"), ("return:domain", "1")]);

@@ -21,7 +21,8 @@ const NAME: &str = "www.example.com";
 /// answered then, in the words of [`Response`] with the address 10.0.0.n as n.
 ///
 /// Happenings: `-n` and `+n` (the check of address n fails or passes), `up:X`, `down:X`, `enable:X`, `disable:X`, `drain:X`,
-/// `undo:X` (X an address n, a pool p0, an address of a pool p0/n, or `domain`), `pin:p0`, `return:X`, and `restart`.
+/// `undo:X` (X an address n, a pool p0, an address of a pool p0/n, or `domain`), `pin:p0`, `return:X`, `restart`,
+/// and a reload in which a pool or the access domain is preemptive (`preempts:X`) or not (`stays:X`).
 #[track_caller]
 pub(super) fn story(domain: &str, pools: &[&str], client: &str, steps: &[(&str, &str)]) {
     let mut story = Story::new(domain, pools, client);
@@ -78,6 +79,8 @@ impl Story {
             "enable" => Action::Enable,
             "disable" => Action::Disable,
             "drain" => Action::Drain,
+            "preempts" => return self.reloads(object, Preemption::Preemptive),
+            "stays" => return self.reloads(object, Preemption::NonPreemptive),
             "pin" => Action::Pin { pool: object.to_owned() },
             "return" => {
                 self.decider.return_now(&object_of(object));
@@ -100,7 +103,22 @@ impl Story {
 
     /// What survives is the memory and the overrides; the verdicts here as well.
     fn restarts(&mut self) {
-        let model = Arc::clone(self.decider.model());
+        self.decides(Arc::clone(self.decider.model()));
+    }
+
+    /// The same survives a reload.
+    fn reloads(&mut self, object: &str, preemption: Preemption) {
+        let mut model = Model::clone(self.decider.model());
+        if object == "domain" {
+            model.domains[0].preemption = preemption;
+        } else {
+            let pool = model.pools.iter_mut().find(|pool| pool.name == object);
+            pool.expect("a pool").preemption = preemption;
+        }
+        self.decides(Arc::new(model));
+    }
+
+    fn decides(&mut self, model: Arc<Model>) {
         let before = self.decider.conditions();
         let conditions = Conditions {
             verdicts: before.verdicts.clone(),
