@@ -284,8 +284,20 @@ impl Reach {
             }
         }
         for (index, domain) in model.domains.iter().enumerate() {
-            for used in &domain.pools {
-                reach.domains_of_pool.entry(used.pool).or_default().push(DomainId(index));
+            // The fallback pool as well, which need not be one of its own: it answers from where it stands, and checks move
+            // that.
+            let fallback = match domain.all_down {
+                AllDownAction::Pool(pool) => Some(pool),
+                AllDownAction::DefaultPool
+                | AllDownAction::AsIfUp
+                | AllDownAction::LastGood
+                | AllDownAction::Fixed(_)
+                | AllDownAction::NoData
+                | AllDownAction::ServFail
+                | AllDownAction::Refused => None,
+            };
+            for pool in domain.pools.iter().map(|used| used.pool).chain(fallback) {
+                reach.domains_of_pool.entry(pool).or_default().push(DomainId(index));
             }
         }
         for (index, slot) in slots.iter().enumerate() {

@@ -196,6 +196,9 @@ fn all_down_pool_that_pool_whatever_its_health() {
         &[("-1 -2 -3", "2 (3) or 3 (1) by weight"), ("+3", "3")],
     );
     story("ordinal all-down=pool:1", &["1", "2 offline"], "", &[("-1", "1")]);
+    // It answers from where it stands, also while it is used by nobody else.
+    let stays = [("-1", "2"), ("-2", "3"), ("+2", "3"), ("-3", "2")];
+    story("ordinal spare all-down=pool:1", &["1", "stays: 2, 3"], "", &stays);
 }
 
 #[test]

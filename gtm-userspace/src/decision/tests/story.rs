@@ -17,7 +17,7 @@ pub(super) struct Story {
 const NAME: &str = "www.example.com";
 
 /// Goes through a story: the access domain in words (a policy, `sticky`, `stays`, `next-match`, `disabled`, `max=2`,
-/// `all-down=ACTION`), its pools as [`add_domain`] takes them, the sources of the client, and steps: what happens, and what is
+/// `all-down=ACTION`, `spare`: the last pool is none of its own), its pools as [`add_domain`] takes them, the sources of the client, and steps: what happens, and what is
 /// answered then, in the words of [`Response`] with the address 10.0.0.n as n.
 ///
 /// Happenings: `-n` and `+n` (the check of address n fails or passes), `up:X`, `down:X`, `enable:X`, `disable:X`, `drain:X`,
@@ -44,6 +44,7 @@ impl Story {
                     "stays" => change.preemption = Preemption::NonPreemptive,
                     "next-match" => change.source_fallback = SourceFallback::NextMatch,
                     "disabled" => change.enabled = false,
+                    "spare" => drop(change.pools.pop()),
                     _ => change.policy = policy(word),
                 },
                 Some(("max", number)) => change.max_answers = Some(number.parse().unwrap()),
