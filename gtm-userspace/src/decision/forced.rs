@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::overrides::{Action, Aspect, Object, Override};
+use super::overrides::{Action, Object, Override};
 use crate::config::Model;
 use crate::config::model::{DomainId, PoolId};
 
@@ -44,8 +44,9 @@ impl Forced {
     pub fn new(model: &Model, mut overrides: Vec<Override>) -> Self {
         overrides.sort_by_key(|said| (is_about_one_pool(&said.object), said.id));
         let mut forced = Self::default();
-        for said in &overrides {
-            forced.add(model, said);
+        if !overrides.is_empty() {
+            let objects = Objects::new(model);
+            overrides.iter().for_each(|said| forced.add(model, &objects, said));
         }
         overrides.sort_by_key(|said| said.id);
         Self { list: overrides, ..forced }
@@ -71,30 +72,24 @@ impl Forced {
         self.domains.get(&domain).copied().unwrap_or_default()
     }
 
-    fn add(&mut self, model: &Model, said: &Override) {
+    fn add(&mut self, model: &Model, objects: &Objects<'_>, said: &Override) {
         match &said.object {
             Object::Address { pool, target } => {
-                let named = |name: &str| pool.as_ref().is_none_or(|pool| pool == name);
-                for (index, pool) in model.pools.iter().enumerate().filter(|(_, pool)| named(&pool.name)) {
-                    for (position, address) in pool.addresses.iter().enumerate() {
-                        if address.target.to_string() == *target {
-                            self.addresses.entry((PoolId(index), position)).or_default().take(&said.action);
-                        }
+                for (id, position) in objects.addresses.get(target).into_iter().flatten() {
+                    if pool.as_ref().is_none_or(|pool| *pool == model.pool(*id).name) {
+                        self.addresses.entry((*id, *position)).or_default().take(&said.action);
                     }
                 }
             }
             Object::Pool { name } => {
-                if let Some(index) = model.pools.iter().position(|pool| pool.name == *name) {
-                    self.pools.entry(PoolId(index)).or_default().take(&said.action);
+                if let Some(id) = objects.pools.get(name.as_str()) {
+                    self.pools.entry(*id).or_default().take(&said.action);
                 }
             }
             Object::Domain { name, steered } => {
-                let same = |domain: &crate::config::model::AccessDomain| {
-                    domain.steered.to_string() == *steered && domain.name.to_string() == *name
-                };
-                if let Some(index) = model.domains.iter().position(same) {
-                    let entry = self.domains.entry(DomainId(index)).or_default();
-                    if let (Action::Pin { pool }, Some(domain)) = (&said.action, model.domains.get(index)) {
+                if let Some(id) = objects.domains.get(&(name.clone(), steered.clone())) {
+                    let entry = self.domains.entry(*id).or_default();
+                    if let (Action::Pin { pool }, Some(domain)) = (&said.action, model.domains.get(id.0)) {
                         entry.pinned =
                             domain.pools.iter().position(|used| model.pool(used.pool).name == *pool);
                     }
@@ -102,6 +97,30 @@ impl Forced {
                 }
             }
         }
+    }
+}
+
+/// What a model has, by the names that overrides use: thousands of them are resolved in one go.
+struct Objects<'m> {
+    addresses: HashMap<String, Vec<(PoolId, usize)>>,
+    pools: HashMap<&'m str, PoolId>,
+    domains: HashMap<(String, String), DomainId>,
+}
+
+impl<'m> Objects<'m> {
+    fn new(model: &'m Model) -> Self {
+        let mut addresses: HashMap<String, Vec<(PoolId, usize)>> = HashMap::new();
+        for (index, pool) in model.pools.iter().enumerate() {
+            for (position, address) in pool.addresses.iter().enumerate() {
+                addresses.entry(address.target.to_string()).or_default().push((PoolId(index), position));
+            }
+        }
+        let pools = model.pools.iter().enumerate().map(|(index, pool)| (pool.name.as_str(), PoolId(index)));
+        let domains =
+            model.domains.iter().enumerate().map(|(index, domain)| {
+                ((domain.name.to_string(), domain.steered.to_string()), DomainId(index))
+            });
+        Self { addresses, pools: pools.collect(), domains: domains.collect() }
     }
 }
 
@@ -121,14 +140,4 @@ impl Said {
 
 fn is_about_one_pool(object: &Object) -> bool {
     matches!(object, Object::Address { pool: Some(_), .. })
-}
-
-/// The overrides that a new one about the same object and aspect takes the place of.
-pub fn replaced_by<'o>(
-    overrides: &'o [Override],
-    object: &Object,
-    aspect: Aspect,
-) -> impl Iterator<Item = &'o Override> {
-    let object = object.clone();
-    overrides.iter().filter(move |said| said.object == object && said.action.aspect() == aspect)
 }
