@@ -152,9 +152,17 @@ forced.marker 30 DYNA simplefo!marker-forced
         let socket =
             self.sockets.get(&client).with_context(|| format!("{client} is not one of its clients"))?;
         let mut answer = vec![0; usize::from(u16::MAX)];
-        let length = socket.send(query).and_then(|_| socket.recv(&mut answer));
+        socket.send(query)?;
+        let received = loop {
+            // A socket with a timeout is interrupted also where no handler runs, as by a process that is stopped and goes on
+            // (signal(7)).
+            match socket.recv(&mut answer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                received => break received,
+            }
+        };
         let length =
-            length.context("gdnsd did not answer").map_err(|error| self.process.with_output(&error))?;
+            received.context("gdnsd did not answer").map_err(|error| self.process.with_output(&error))?;
         answer.truncate(length);
         Ok(answer)
     }

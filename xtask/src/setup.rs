@@ -36,6 +36,7 @@ struct Plan {
 
 /// What the machine is and lets us do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, found by a look of its own")]
 struct Machine {
     debian: bool,
     systemd: bool,
