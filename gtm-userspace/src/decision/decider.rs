@@ -342,16 +342,19 @@ fn sources(domain: &AccessDomain) -> Vec<Option<SourceId>> {
     sources.into_iter().map(Some).collect()
 }
 
-/// The pools of a route by name: what tells it from the other routes of the access domain, also in the next configuration.
+/// The pools of a route, and the addresses of those that choose by source, by name: what tells it from the other routes of the
+/// access domain, and stays the same in the next configuration, whatever place they have there.
 fn route_text(model: &Model, domain: &AccessDomain, route: &Route) -> String {
     let name =
         |position: usize| domain.pools.get(position).map_or("", |used| model.pool(used.pool).name.as_str());
     let stops: Vec<&str> = route.stops.iter().map(|stop| name(stop.position)).collect();
-    let nearest: Vec<String> = route
-        .nearest
-        .iter()
-        .map(|(pool, positions)| format!("{}:{positions:?}", model.pool(*pool).name))
-        .collect();
+    let of_pool = |(id, positions): &(PoolId, Vec<usize>)| {
+        let pool = model.pool(*id);
+        let addresses = positions.iter().filter_map(|position| pool.addresses.get(*position));
+        let targets: Vec<String> = addresses.map(|address| address.target.to_string()).collect();
+        format!("{}:{}", pool.name, targets.join(" "))
+    };
+    let nearest: Vec<String> = route.nearest.iter().map(of_pool).collect();
     [stops.join(","), nearest.join(",")].join(";")
 }
 

@@ -237,3 +237,10 @@ fn a_disabled_access_domain_is_answered_by_the_zone() {
         ],
     );
 }
+
+#[test]
+fn all_down_last_good_is_kept_over_a_reload_in_which_addresses_change_places() {
+    let pools = ["nearest-source: 1 for default, 2 for a"];
+    let steps = [("-2", "1"), ("-1", "1"), ("reverse:p0", "1"), ("+2", "2")];
+    story("ordinal all-down=last-good", &pools, "a", &steps);
+}

@@ -22,7 +22,8 @@ const NAME: &str = "www.example.com";
 ///
 /// Happenings: `-n` and `+n` (the check of address n fails or passes), `up:X`, `down:X`, `enable:X`, `disable:X`, `drain:X`,
 /// `undo:X` (X an address n, a pool p0, an address of a pool p0/n, or `domain`), `pin:p0`, `return:X`, `restart`,
-/// and a reload in which a pool or the access domain is preemptive (`preempts:X`) or not (`stays:X`).
+/// and a reload in which a pool or the access domain is preemptive (`preempts:X`) or not (`stays:X`), or the addresses of a pool
+/// come in the reverse order (`reverse:p0`).
 #[track_caller]
 pub(super) fn story(domain: &str, pools: &[&str], client: &str, steps: &[(&str, &str)]) {
     let mut story = Story::new(domain, pools, client);
@@ -80,8 +81,7 @@ impl Story {
             "enable" => Action::Enable,
             "disable" => Action::Disable,
             "drain" => Action::Drain,
-            "preempts" => return self.reloads(object, Preemption::Preemptive),
-            "stays" => return self.reloads(object, Preemption::NonPreemptive),
+            "preempts" | "stays" | "reverse" => return self.reloads(verb, object),
             "pin" => Action::Pin { pool: object.to_owned() },
             "return" => {
                 self.decider.return_now(&object_of(object));
@@ -108,13 +108,13 @@ impl Story {
     }
 
     /// The same survives a reload.
-    fn reloads(&mut self, object: &str, preemption: Preemption) {
+    fn reloads(&mut self, verb: &str, object: &str) {
         let mut model = Model::clone(self.decider.model());
-        if object == "domain" {
-            model.domains[0].preemption = preemption;
-        } else {
-            let pool = model.pools.iter_mut().find(|pool| pool.name == object);
-            pool.expect("a pool").preemption = preemption;
+        let pool = model.pools.iter_mut().find(|pool| pool.name == object);
+        match (verb, pool) {
+            ("reverse", Some(pool)) => pool.addresses.reverse(),
+            (_, Some(pool)) => pool.preemption = preemption(verb),
+            (_, None) => model.domains[0].preemption = preemption(verb),
         }
         self.decides(Arc::new(model));
     }
@@ -134,6 +134,10 @@ impl Story {
         let (_, _, choice) = self.decider.slots().next().expect("a slot");
         choice.response.to_string().replace("10.0.0.", "")
     }
+}
+
+fn preemption(word: &str) -> Preemption {
+    if word == "stays" { Preemption::NonPreemptive } else { Preemption::Preemptive }
 }
 
 fn object_of(word: &str) -> Object {
