@@ -13,7 +13,7 @@ use gtm_userspace::decision::selection::Member;
 use gtm_userspace::decision::{Answer, Response, Selection};
 use gtm_userspace::name::Name;
 
-use crate::random::Random;
+use gtm_tests::random::Random;
 
 const ROUNDS: u32 = 20;
 const NAMES: usize = 50;
@@ -210,6 +210,40 @@ fn is_by_client(answer: &Answer) -> bool {
     match answer {
         Answer::Records(block) => block.rotations == 1,
         Answer::Sticky(_, members) => members.iter().all(|member| is_by_client(&member.answer)),
-        _ => false,
+        Answer::Turn(_)
+        | Answer::Weighted(_)
+        | Answer::Gather { .. }
+        | Answer::Empty { .. }
+        | Answer::Zone
+        | Answer::ZoneRecords(_) => false,
+    }
+}
+
+/// What is not answered with records is the server's, and a slot that is left to the zone steers nothing.
+#[test]
+fn without_records() {
+    if !privilege::root_or_skip("without_records") {
+        return;
+    }
+    let service = service(1);
+    let slot = service.decider().table().names[&"n0.example".parse::<Name>().unwrap()][0].slot;
+    let query: Query = "n0.example A".parse().unwrap();
+    let from: IpAddr = [192, 0, 2, 99].into();
+    // Flags and counts; no name of the zone is asked for, but it was steered when the zones were made.
+    for (response, expect) in [
+        (Response::NoData, [0x8400, 1, 0, 1, 0]),
+        (Response::ServFail, [0x8002, 1, 0, 0, 0]),
+        (Response::Refused, [0x8005, 1, 0, 0, 0]),
+        (Response::Zone, [0x8400, 1, 0, 1, 0]),
+    ] {
+        service.store(slot, Answer::compile(&response, TTL, |_| false));
+        let answer = service.respond(&query.bytes(), from).unwrap();
+        let head: Vec<u16> =
+            answer[2..12].chunks_exact(2).map(|word| u16::from_be_bytes(word.try_into().unwrap())).collect();
+        assert_eq!(head, expect, "{response}");
+        let generation = service.generation().unwrap();
+        let frame = service.datagram(from, &query.bytes()).unwrap().frame().unwrap();
+        let (ran, outcome) = run(&generation, &frame).unwrap();
+        assert_eq!((ran, outcome.name()), (Ran::Passed, "passed_no_block"), "{response}");
     }
 }

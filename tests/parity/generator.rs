@@ -3,12 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use gtm_common::abi::{ANY_TYPE, TypeEntry};
-use gtm_tests::Query;
 use gtm_tests::query::{client_subnet, wire};
+use gtm_tests::{Query, Random};
 use gtm_userspace::decision::AnswerTable;
 use gtm_userspace::name::Name;
-
-use crate::random::Random;
 
 const ECS: u16 = 8;
 

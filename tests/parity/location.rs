@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use gtm_common::abi::TypeEntry;
 use gtm_tests::service::{Ran, run};
-use gtm_tests::{Datagram, Query, Service, privilege};
+use gtm_tests::{Datagram, Query, Random, Service, privilege};
 use gtm_userspace::config::Model;
 use gtm_userspace::config::model::{
     AccessDomain, Address, Policy, Pool, PoolId, PoolKind, PoolUse, Source, SourceId, SteeredType, Target,
@@ -13,8 +13,6 @@ use gtm_userspace::decision::Conditions;
 use gtm_userspace::decision::location::Location;
 use gtm_userspace::geo::{Class, ClassId, MatchedBy, Partition, SourceMatch};
 use proptest::prelude::*;
-
-use crate::random::Random;
 
 /// Classes in the partitions.
 const CLASSES: u32 = 4;

@@ -10,6 +10,4 @@ mod location;
 #[cfg(test)]
 mod queries;
 #[cfg(test)]
-mod random;
-#[cfg(test)]
 mod shares;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use gtm_tests::service::PinnedGuard;
+use gtm_tests::cpu::PinnedGuard;
 use gtm_tests::{Query, privilege};
 use gtm_userspace::config::model::Target;
 use gtm_userspace::decision::Selection;

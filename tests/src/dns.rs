@@ -12,38 +12,43 @@ const ANSWER_COUNT: usize = 6;
 /// The message with the records of its answer section in ascending order: two answers that differ in rotation alone
 /// become the same. A message that cannot be walked through stays as it is.
 pub fn sorted(message: &[u8]) -> Vec<u8> {
-    let sorted = |(mut records, parts): (Vec<&[u8]>, [&[u8]; 2])| {
-        records.sort_unstable();
-        let [before, behind] = parts;
-        [before, &records.concat(), behind].concat()
-    };
-    split(message).map_or_else(|| message.to_vec(), sorted)
+    let Some(Parts { before, mut records, behind }) = Parts::of(message) else { return message.to_vec() };
+    records.sort_unstable();
+    [before, &records.concat(), behind].concat()
 }
 
 /// The records of the answer section, and what else there is but their number: what two answers must have in common
 /// whose records are picked. `None` when the message cannot be walked through.
 pub fn apart(message: &[u8]) -> Option<(Vec<&[u8]>, Vec<u8>)> {
-    let (records, [before, behind]) = split(message)?;
+    let Parts { before, records, behind } = Parts::of(message)?;
     let rest = [before.get(..ANSWER_COUNT)?, before.get(ANSWER_COUNT + 2..)?, behind].concat();
     Some((records, rest))
 }
 
-/// The records of the answer section, and what is before and behind them.
-fn split(message: &[u8]) -> Option<(Vec<&[u8]>, [&[u8]; 2])> {
-    let count = |at: usize| Some(u16::from_be_bytes(*message.get(at..)?.first_chunk()?));
-    let mut at = HEADER_LEN;
-    for _ in 0..count(4)? {
-        at = name_end(message, at)? + 4;
+/// A message by its answer section.
+struct Parts<'m> {
+    before: &'m [u8],
+    records: Vec<&'m [u8]>,
+    behind: &'m [u8],
+}
+
+impl<'m> Parts<'m> {
+    fn of(message: &'m [u8]) -> Option<Self> {
+        let count = |at: usize| Some(u16::from_be_bytes(*message.get(at..)?.first_chunk()?));
+        let mut at = HEADER_LEN;
+        for _ in 0..count(4)? {
+            at = name_end(message, at)? + 4;
+        }
+        let start = at;
+        let mut records = Vec::new();
+        for _ in 0..count(ANSWER_COUNT)? {
+            let fixed = name_end(message, at)?;
+            let end = fixed + 10 + usize::from(count(fixed + 8)?);
+            records.push(message.get(at..end)?);
+            at = end;
+        }
+        Some(Self { before: message.get(..start)?, records, behind: message.get(at..)? })
     }
-    let start = at;
-    let mut records = Vec::new();
-    for _ in 0..count(ANSWER_COUNT)? {
-        let fixed = name_end(message, at)?;
-        let end = fixed + 10 + usize::from(count(fixed + 8)?);
-        records.push(message.get(at..end)?);
-        at = end;
-    }
-    Some((records, [message.get(..start)?, message.get(at..)?]))
 }
 
 fn name_end(message: &[u8], mut at: usize) -> Option<usize> {

@@ -6,8 +6,10 @@
 
 pub mod client;
 pub mod counters;
+pub mod cpu;
 pub mod dns;
 pub mod frame;
+pub mod gdnsd;
 pub mod gtm;
 pub mod leftover;
 pub mod link;
@@ -16,6 +18,7 @@ pub mod pass;
 pub mod privilege;
 pub mod process;
 pub mod query;
+pub mod random;
 pub mod raw;
 pub mod scenario;
 pub mod service;
@@ -24,11 +27,13 @@ pub mod wait;
 
 pub use client::Client;
 pub use frame::Datagram;
+pub use gdnsd::Gdnsd;
 pub use gtm::Gtm;
 pub use link::Veth;
 pub use namespace::Namespace;
 pub use process::Process;
 pub use query::Query;
+pub use random::Random;
 pub use raw::RawSocket;
 pub use service::Service;
 pub use site::Site;

@@ -93,9 +93,7 @@ pub fn choose(from: Choosing<'_>) -> Choice {
     let Some(domain) = domain.filter(|domain| conditions.is_enabled(from.domain, domain.enabled)) else {
         return Choice { response: Response::Zone, reason: Reason::Disabled };
     };
-    if let Some(position) = conditions.forced.domain(from.domain).pinned
-        && let Some(selection) = from.member(domain, position, Lens::Real)
-    {
+    if let Some((selection, position)) = from.pinned(domain, Lens::Real) {
         return Choice { response: answer(domain, selection), reason: Reason::Pinned(position) };
     }
     if let Some((selection, pools)) = from.by_policy(domain, Lens::Real) {
@@ -109,6 +107,12 @@ pub fn choose(from: Choosing<'_>) -> Choice {
 }
 
 impl Choosing<'_> {
+    /// What the pool answers that an operator pinned the access domain to, and its position.
+    fn pinned(&self, domain: &AccessDomain, lens: Lens) -> Option<(Selection, usize)> {
+        let position = self.conditions.forced.domain(self.domain).pinned?;
+        Some((self.member(domain, position, lens)?, position))
+    }
+
     /// What the policy makes of the pools of the route that answer, and which of them it takes.
     fn by_policy(&self, domain: &AccessDomain, lens: Lens) -> Option<(Selection, Vec<usize>)> {
         let candidates: Vec<(Stop, Selection)> = self

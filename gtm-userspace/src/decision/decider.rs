@@ -7,7 +7,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use self::compile::Compiler;
+use gtm_common::wire::rtype;
+
 use super::answer::Answer;
+use super::block::Block;
 use super::changes::{Availability, Changes, Switch};
 use super::choose::{Choice, Choosing, Reason, choose};
 use super::conditions::{AddressState, Conditions, DomainState, PoolState};
@@ -16,10 +19,11 @@ use super::location::Location;
 use super::memory::{domain_key, last_good_key, pool_key};
 use super::overrides::{Object, Override};
 use super::route::{Route, Stop};
+use super::selection::Response;
 use super::table::AnswerTable;
 use crate::config::Model;
 use crate::config::model::{
-    AccessDomain, AllDownAction, CheckId, DomainId, Policy, PoolId, SourceId, Verdict,
+    AccessDomain, AllDownAction, CheckId, DomainId, Policy, PoolId, SourceId, SteeredType, Verdict,
 };
 use crate::geo::Partition;
 use crate::name::Name;
@@ -77,11 +81,15 @@ impl Decider {
             let last_good = found
                 .filter(|found| found.all_down == AllDownAction::LastGood)
                 .map(|found| last_good_key(found, &route_text(&model, found, &route)));
-            let choice = Choice { response: super::Response::Zone, reason: Reason::Disabled };
+            let choice = Choice { response: Response::Zone, reason: Reason::Disabled };
             Slot { domain, route, last_good, choice }
         };
         let slots: Vec<Slot> = routes.into_iter().map(undecided).collect();
-        let answers = slots.iter().map(|_| Answer::Zone).collect();
+        let undecided = |slot: &Slot| {
+            let domain = model.domains.get(slot.domain.0);
+            domain.map_or(Answer::Zone, |domain| answer(&model, domain, &slot.choice))
+        };
+        let answers = slots.iter().map(undecided).collect();
         let table = AnswerTable::new(Location::new(partition), names, views, answers);
         let mut decider = Self {
             reach: Reach::new(&model, &slots),
@@ -328,7 +336,8 @@ fn sources(domain: &AccessDomain) -> Vec<Option<SourceId>> {
     sources.into_iter().map(Some).collect()
 }
 
-/// The stops of a route by name: what tells it from the other routes of the access domain, also in the next configuration.
+/// The stops of a route, and the addresses of pools that choose by source, by name: what tells it from the other routes of the
+/// access domain, and stays the same in the next configuration, whatever place they have there.
 fn route_text(model: &Model, domain: &AccessDomain, route: &Route) -> String {
     let name =
         |position: usize| domain.pools.get(position).map_or("", |used| model.pool(used.pool).name.as_str());
@@ -338,24 +347,43 @@ fn route_text(model: &Model, domain: &AccessDomain, route: &Route) -> String {
         None => name(stop.position).to_owned(),
     };
     let stops: Vec<String> = route.stops.iter().map(stop).collect();
-    let nearest: Vec<String> = route
-        .nearest
-        .iter()
-        .map(|(pool, positions)| format!("{}:{positions:?}", model.pool(*pool).name))
-        .collect();
+    let of_pool = |(id, positions): &(PoolId, Vec<usize>)| {
+        let pool = model.pool(*id);
+        let addresses = positions.iter().filter_map(|position| pool.addresses.get(*position));
+        let targets: Vec<String> = addresses.map(|address| address.target.to_string()).collect();
+        format!("{}:{}", pool.name, targets.join(" "))
+    };
+    let nearest: Vec<String> = route.nearest.iter().map(of_pool).collect();
     [stops.join(","), nearest.join(",")].join(";")
 }
 
 /// The answer of a choice. An alias outside our zones is no concern of the server: nothing is added to it.
 fn answer(model: &Model, domain: &AccessDomain, choice: &Choice) -> Answer {
+    if choice.response == Response::Zone {
+        return zone_records(model, domain).map_or(Answer::Zone, Answer::ZoneRecords);
+    }
     let is_ours = |name: &Name| model.zones.iter().any(|zone| name.is_at_or_below(&zone.origin));
     Answer::compile(&choice.response, domain.ttl, is_ours)
+}
+
+/// The zone's own addresses at the name of an access domain.
+fn zone_records(model: &Model, domain: &AccessDomain) -> Option<Block> {
+    let rtype = match domain.steered {
+        SteeredType::A => rtype::A,
+        SteeredType::Aaaa => rtype::AAAA,
+        // It stands for every type.
+        SteeredType::Cname => return None,
+    };
+    let above = model.zones.iter().filter(|zone| domain.name.is_at_or_below(&zone.origin));
+    let zone = above.max_by_key(|zone| zone.origin.as_wire().len())?;
+    let set = zone.records(&domain.name, rtype)?;
+    Block::of_set(rtype, &set.rdata, set.ttl)
 }
 
 /// What everything is shown as, for those who ask.
 impl Decider {
     /// The last good answer that is remembered for a route of an access domain.
-    pub fn last_good(&self, domain: DomainId, route: &Route) -> Option<&super::Response> {
+    pub fn last_good(&self, domain: DomainId, route: &Route) -> Option<&Response> {
         let slot = self.slots.iter().find(|slot| slot.domain == domain && slot.route == *route)?;
         self.conditions.memory.last_good(slot.last_good.as_deref()?)
     }

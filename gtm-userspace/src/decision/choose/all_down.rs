@@ -11,7 +11,7 @@ impl Choosing<'_> {
     /// | action         | answer                                                                                   |
     /// |----------------|------------------------------------------------------------------------------------------|
     /// | `default-pool` | every address of the non-empty `default` pool with the smallest ordinal, round robin; without one, of the non-empty pool with the smallest ordinal |
-    /// | `as-if-up`     | what the policy would take if everything were up; NODATA where that is nothing           |
+    /// | `as-if-up`     | what the pinned pool, or else the policy, would answer if everything were up; NODATA where that is nothing |
     /// | `pool NAME`    | what that pool answers, whether or not it is available; if none of its addresses is, what it answers if they were up; as `default-pool` when it has nothing |
     /// | `last-good`    | the last answer before everything went down; as `default-pool` when there is none, or it holds what no pool of the access domain may answer any more |
     /// | `fixed [..]`   | these                                                                                    |
@@ -20,7 +20,9 @@ impl Choosing<'_> {
         let chosen = match &domain.all_down {
             AllDownAction::DefaultPool => None,
             AllDownAction::AsIfUp => {
-                let chosen = self.by_policy(domain, Lens::AsIfUp);
+                let pinned = self.pinned(domain, Lens::AsIfUp);
+                let pinned = pinned.map(|(selection, position)| (selection, vec![position]));
+                let chosen = pinned.or_else(|| self.by_policy(domain, Lens::AsIfUp));
                 Some(chosen.map_or((Response::NoData, LastResort::Nothing), |(selection, pools)| {
                     (answer(domain, selection), LastResort::AsIfUp(pools))
                 }))

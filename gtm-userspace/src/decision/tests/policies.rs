@@ -221,6 +221,7 @@ fn all_down_as_if_up_what_would_be_answered_if_everything_were_up() {
     story("nearest-source all-down=as-if-up", &["for a: 1"], "", &[("-1", "no address (NODATA)")]);
     let weights = ["w3: 1", "w1: 2"];
     story("weight all-down=as-if-up", &weights, "", &[("-1 -2", "1 (3) or 2 (1) by weight")]);
+    story("ordinal all-down=as-if-up", &["1", "2"], "", &[("pin:p1", "2"), ("-1 -2", "2"), ("down:p1", "1")]);
 }
 
 #[test]

@@ -1,0 +1,221 @@
+//! The plain reference: what the semantics say, written once more, without a thought of speed, and without any of the code
+//! that decides. It takes the configuration as data and keeps the state of the world by itself, by name.
+
+mod answer;
+mod state;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use gtm_userspace::config::Model;
+use gtm_userspace::config::model::{
+    AccessDomain, AllDownAction, Initial, Policy, Preemption, SourceId, Target, Verdict,
+};
+use gtm_userspace::decision::overrides::{Action, Object, Override};
+
+use crate::expected::Expected;
+use crate::step::{Step, check_name};
+
+/// A target and the name of a template.
+pub(crate) type CheckName = (String, String);
+
+/// The state of the world, and what follows from it.
+pub(crate) struct Reference {
+    configurations: Vec<Arc<Model>>,
+    model: Arc<Model>,
+    /// Whose last good answers are kept: everyone who is ever asked for.
+    clients: BTreeSet<IpAddr>,
+    pub(crate) verdicts: BTreeMap<CheckName, Verdict>,
+    /// By id.
+    pub(crate) overrides: BTreeMap<u64, Override>,
+    /// The current member of each non-preemptive level.
+    positions: BTreeMap<Level, String>,
+    /// The last good answers of access domains that fall back to them, by what leads there.
+    last_good: BTreeMap<String, Expected>,
+}
+
+/// A level that may be non-preemptive.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Level {
+    /// The addresses of a pool.
+    Pool(String),
+    /// The pools of an access domain, or those of one source.
+    Domain(String, Option<String>),
+}
+
+/// Owner name and type: what an access domain is known by in every configuration.
+pub(crate) fn domain_name(domain: &AccessDomain) -> String {
+    format!("{} {}", domain.name, domain.steered)
+}
+
+impl Reference {
+    /// The first configuration at the start, seen from these clients.
+    pub(crate) fn new(configurations: &[Arc<Model>], clients: BTreeSet<IpAddr>) -> Self {
+        let mut reference = Self {
+            model: Arc::clone(&configurations[0]),
+            configurations: configurations.to_vec(),
+            clients,
+            verdicts: BTreeMap::new(),
+            overrides: BTreeMap::new(),
+            positions: BTreeMap::new(),
+            last_good: BTreeMap::new(),
+        };
+        reference.take_over(0);
+        reference
+    }
+
+    /// The configuration that holds.
+    pub(crate) fn model(&self) -> &Arc<Model> {
+        &self.model
+    }
+
+    /// Takes a step.
+    pub(crate) fn take(&mut self, step: &Step) {
+        match step {
+            Step::Verdicts(checks, verdict) => {
+                for check in checks {
+                    if let Some(known) = self.verdicts.get_mut(check) {
+                        *known = *verdict;
+                        self.settle();
+                    }
+                }
+            }
+            Step::Override(said) => {
+                self.overrides.retain(|_, other| {
+                    other.object != said.object || aspect(&other.action) != aspect(&said.action)
+                });
+                self.overrides.insert(said.id, said.clone());
+                self.settle();
+            }
+            Step::Undo(id) => {
+                self.overrides.remove(id);
+                self.settle();
+            }
+            Step::ReturnNow(object) => {
+                self.positions.retain(|level, _| match (level, object) {
+                    (Level::Pool(pool), Object::Pool { name }) => pool != name,
+                    (Level::Domain(domain, _), Object::Domain { name, steered }) => {
+                        *domain != format!("{name} {steered}")
+                    }
+                    _ => true,
+                });
+                self.settle();
+            }
+            // Everything that it knows survives.
+            Step::Restart => self.settle(),
+            Step::Reload(configuration) => self.take_over(*configuration),
+        }
+    }
+
+    /// A check that is new begins as its template says; what is no more is forgotten.
+    fn take_over(&mut self, configuration: usize) {
+        let model = Arc::clone(&self.configurations[configuration]);
+        let before = std::mem::take(&mut self.verdicts);
+        for check in &model.checks {
+            let name = check_name(&model, check);
+            let initial = match model.template(check.template).initial {
+                Initial::Up | Initial::Last => Verdict::Passing,
+                Initial::Down => Verdict::Failed,
+            };
+            let verdict = before.get(&name).copied().unwrap_or(initial);
+            self.verdicts.insert(name, verdict);
+        }
+        self.model = model;
+        let ways: BTreeSet<String> = self.ways().into_iter().map(|(_, _, way)| way).collect();
+        self.last_good.retain(|way, _| ways.contains(way));
+        self.settle();
+    }
+
+    /// Moves the non-preemptive levels on, and then remembers what is answered.
+    fn settle(&mut self) {
+        let before = std::mem::take(&mut self.positions);
+        for (level, available) in self.levels() {
+            let current = before.get(&level).filter(|current| available.contains(current));
+            // The current one stays until it fails; then the smallest available is taken.
+            if let Some(position) = current.or(available.first()) {
+                self.positions.insert(level, position.clone());
+            }
+        }
+        for (index, client, way) in self.ways() {
+            if let (answer, true) = self.answer(&self.model.domains[index], client) {
+                self.last_good.insert(way, answer);
+            }
+        }
+    }
+
+    /// Every non-preemptive level, and the names of its available members, smallest ordinal first.
+    fn levels(&self) -> Vec<(Level, Vec<String>)> {
+        let mut levels = Vec::new();
+        let pools = self.model.pools.iter();
+        for pool in pools
+            .filter(|pool| pool.policy == Policy::Ordinal && pool.preemption == Preemption::NonPreemptive)
+        {
+            let available = pool.addresses.iter().filter(|address| self.is_available(pool, address));
+            let names = available.map(|address| address.target.to_string()).collect();
+            levels.push((Level::Pool(pool.name.clone()), names));
+        }
+        let domains = self.model.domains.iter();
+        for domain in domains.filter(|domain| domain.preemption == Preemption::NonPreemptive) {
+            let sources: BTreeSet<Option<SourceId>> = match domain.policy {
+                Policy::NearestSource => {
+                    domain.pools.iter().flat_map(|used| &used.sources).copied().map(Some).collect()
+                }
+                _ => BTreeSet::from([None]),
+            };
+            for source in sources {
+                let pools = domain.pools.iter().filter(|used| {
+                    source.is_none_or(|source| used.sources.contains(&source))
+                        && self.pool_is_available(used.pool)
+                });
+                let names = pools.map(|used| self.model.pool(used.pool).name.clone()).collect();
+                levels.push((self.domain_level(domain, source), names));
+            }
+        }
+        levels
+    }
+
+    fn domain_level(&self, domain: &AccessDomain, source: Option<SourceId>) -> Level {
+        Level::Domain(domain_name(domain), source.map(|source| self.model.sources[source.0].name.clone()))
+    }
+
+    /// For every access domain that falls back to its last good answer, and every client: the pools and addresses that the
+    /// client may use, by name. What was answered on the way is kept as long as the way is there.
+    fn ways(&self) -> Vec<(usize, IpAddr, String)> {
+        let domains = self.model.domains.iter().enumerate();
+        let falling = domains.filter(|(_, domain)| domain.all_down == AllDownAction::LastGood);
+        falling
+            .flat_map(|(index, domain)| {
+                self.clients.iter().map(move |client| (index, *client, self.way(domain, *client)))
+            })
+            .collect()
+    }
+
+    fn way(&self, domain: &AccessDomain, client: IpAddr) -> String {
+        let mut way = domain_name(domain);
+        for (_, positions) in self.groups(domain, client) {
+            for position in positions {
+                way += &format!(", {}", self.model.pool(domain.pools[position].pool).name);
+            }
+        }
+        for used in &domain.pools {
+            let pool = self.model.pool(used.pool);
+            if pool.policy == Policy::NearestSource {
+                let nearest: Vec<&Target> =
+                    self.nearest(pool, client).into_iter().map(|address| &address.target).collect();
+                way += &format!(", {} {nearest:?}", pool.name);
+            }
+        }
+        way
+    }
+}
+
+/// What an override is said of, apart from its object: the later one of two holds.
+fn aspect(action: &Action) -> u8 {
+    match action {
+        Action::Up | Action::Down => 0,
+        Action::Enable | Action::Disable => 1,
+        Action::Drain => 2,
+        Action::Pin { .. } => 3,
+    }
+}

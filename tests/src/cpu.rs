@@ -1,0 +1,29 @@
+//! One CPU for a thread: the program keeps turns by CPU.
+
+use anyhow::Context as _;
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::unistd::Pid;
+
+/// While this lives, the thread stays on one CPU.
+#[derive(Debug)]
+pub struct PinnedGuard(CpuSet);
+
+impl PinnedGuard {
+    /// Stays on the first CPU that the thread may use.
+    pub fn new() -> anyhow::Result<Self> {
+        let this = Pid::from_raw(0);
+        let before = sched_getaffinity(this)?;
+        let first = (0..CpuSet::count()).find(|cpu| before.is_set(*cpu) == Ok(true)).context("no CPU")?;
+        let mut one = CpuSet::new();
+        one.set(first)?;
+        sched_setaffinity(this, &one)?;
+        Ok(Self(before))
+    }
+}
+
+impl Drop for PinnedGuard {
+    fn drop(&mut self) {
+        // The thread ends with its test in any case.
+        sched_setaffinity(Pid::from_raw(0), &self.0).ok();
+    }
+}
