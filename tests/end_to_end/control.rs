@@ -201,7 +201,7 @@ fn events_are_followed_over_a_kill() {
     let _cpu = beside_others();
     let stage = Stage::build(1);
     let gtm = stage.run(folder());
-    let mut following = gtm.follow(&["events", "--follow", "--limit", "1", "--json"]).unwrap();
+    let mut following = gtm.follow(&["events", "--follow", "--limit", "100", "--json"]).unwrap();
     following.wait_for_line(DEADLINE, "geo_data_loaded").unwrap();
     run(&gtm, &["override", "down", BERLIN, "--reason", "a test", "--yes"]);
     following.wait_for_line(DEADLINE, "answer_switched").unwrap();
