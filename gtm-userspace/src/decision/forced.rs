@@ -46,7 +46,9 @@ impl Forced {
         let mut forced = Self::default();
         if !overrides.is_empty() {
             let objects = Objects::new(model);
-            overrides.iter().for_each(|said| forced.add(model, &objects, said));
+            for said in &overrides {
+                forced.add(model, &objects, said);
+            }
         }
         overrides.sort_by_key(|said| said.id);
         Self { list: overrides, ..forced }
