@@ -45,6 +45,34 @@ const BREAKS: &[Break] = &[
         says: &["contries", "countries"],
     },
     Break {
+        make: |folder| edit(folder, CONFIG, "[pool.one]\n", "[pool.one]\njudgement = \"150%\"\n"),
+        at: "pool.one.judgement:",
+        says: &["150%", "\"1%\" to \"100%\""],
+    },
+    Break {
+        make: |folder| {
+            edit(folder, CONFIG, "[pool.one]\n", "[pool.one]\npolicy = \"weight\"\n");
+            edit(folder, CONFIG, "\"192.0.2.10\", ordinal = 1", "\"192.0.2.10\", ordinal = 1, weight = 101");
+        },
+        at: "pool.one.address[1].weight:",
+        says: &["101", "0 to 100"],
+    },
+    Break {
+        make: |folder| edit(folder, CONFIG, "pool = \"one\", ordinal = 1", "pool = \"one-v6\", ordinal = 1"),
+        at: "domain[1].pool[1].pool:",
+        says: &["\"one-v6\" is a pool of kind \"ipv6\"", "did you mean \"one\"?"],
+    },
+    Break {
+        make: |folder| edit(folder, CONFIG, "2001:db8:30::2\", ordinal = 2", "2001:db8:30::2\", ordinal = 1"),
+        at: "pool.many-v6.address[2].ordinal:",
+        says: &["is already in line", "the next free one is 2"],
+    },
+    Break {
+        make: |folder| edit(folder, ZONE, "text IN", "ns1 IN CNAME www.example.net.\ntext IN"),
+        at: "example.com.zone:",
+        says: &["ns1.example.com", "CNAME"],
+    },
+    Break {
         make: |folder| fs::remove_file(folder.join(CONFIG)).unwrap(),
         at: "gtm.toml:",
         says: &["No such file"],

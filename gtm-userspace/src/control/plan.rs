@@ -1,5 +1,6 @@
 //! What a wish for overrides comes to. Pure: the daemon carries it out.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -46,7 +47,8 @@ pub fn set(
     let action = action(wish)?;
     let expires = expires(wish, now)?;
     let objects = pattern::overridden(model, &wish.pattern, wish.kind.map(Into::into), &action)?;
-    let same = |one: &&Override| one.action.aspect() == action.aspect() && objects.contains(&one.object);
+    let known: HashSet<&Object> = objects.iter().collect();
+    let same = |one: &&Override| one.action.aspect() == action.aspect() && known.contains(&one.object);
     let replaced = held.iter().filter(same).cloned().collect();
     let new = |object: &Object| Override {
         id: ids(),

@@ -1,11 +1,16 @@
 //! Overrides in the daemon: kept first, then in force, so that what was acknowledged survives.
 
+use std::collections::HashSet;
+
 use super::events;
 use super::service::Running;
 use crate::decision::changes::Cause;
 use crate::decision::overrides::Override;
 use crate::event::{Event, EventKind};
 use crate::store::{Batch, StoreError};
+
+/// Most ids of overrides that an event names as its cause.
+const MOST_NAMED: usize = 4;
 
 /// What is to become of the overrides.
 #[derive(Debug, Default)]
@@ -74,9 +79,9 @@ impl Running {
             return;
         }
         let OverrideChange { set, cleared } = change;
-        let gone = |said: &Override| cleared.iter().any(|(cleared, _)| cleared.id == said.id);
+        let gone: HashSet<u64> = cleared.iter().map(|(said, _)| said.id).collect();
         let held = self.decider.conditions().forced.list();
-        let left = held.iter().filter(|said| !gone(said)).cloned();
+        let left = held.iter().filter(|said| !gone.contains(&said.id)).cloned();
         let overrides: Vec<Override> = left.chain(set.iter().cloned()).collect();
         let changes = self.decider.set_overrides(overrides);
         self.apply(&changes, &Cause { reason: cause(&set, &cleared), error: None });
@@ -93,18 +98,23 @@ pub(super) fn over_by(now: u64, overrides: Vec<Override>) -> (OverrideChange, Ve
 
 /// The overrides of one change in words: those of one request differ in id and object only.
 fn cause(set: &[Override], cleared: &[(Override, String)]) -> String {
-    let said = |ids: &[String], one: &Override, why: &str| {
+    let said = |ids: Vec<u64>, one: &Override, why: &str| {
         let Override { action, who, .. } = one;
-        format!("override {} by {who}: {action}, {why}", ids.join(", "))
-    };
-    let ids = |overrides: &mut dyn Iterator<Item = &Override>| -> Vec<String> {
-        overrides.map(|one| format!("#{}", one.id)).collect()
+        format!("override {} by {who}: {action}, {why}", numbers(&ids))
     };
     match (set.first(), cleared.first()) {
-        (Some(one), _) => said(&ids(&mut set.iter()), one, &one.reason),
-        (None, Some((one, why))) => said(&ids(&mut cleared.iter().map(|(one, _)| one)), one, why),
+        (Some(one), _) => said(set.iter().map(|one| one.id).collect(), one, &one.reason),
+        (None, Some((one, why))) => said(cleared.iter().map(|(one, _)| one.id).collect(), one, why),
         (None, None) => String::new(),
     }
+}
+
+/// As `#3, #4 and 1000 more`: every event of a change has its cause, so that is short however much it is about.
+fn numbers(ids: &[u64]) -> String {
+    let named: Vec<String> = ids.iter().take(MOST_NAMED).map(|id| format!("#{id}")).collect();
+    let more = ids.len().saturating_sub(MOST_NAMED);
+    let named = named.join(", ");
+    if more == 0 { named } else { format!("{named} and {more} more") }
 }
 
 fn told(kind: EventKind, said: &Override, why: &str) -> Event {
@@ -115,4 +125,16 @@ fn told(kind: EventKind, said: &Override, why: &str) -> Event {
         format!("override #{id} by {who} ({action}, {reason}): {why}")
     };
     events::event(kind, object.to_string(), what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_short_however_much_it_is_about() {
+        assert_eq!(numbers(&[7]), "#7");
+        assert_eq!(numbers(&[1, 2, 3, 4]), "#1, #2, #3, #4");
+        assert_eq!(numbers(&(1..=10_000).collect::<Vec<_>>()), "#1, #2, #3, #4 and 9996 more");
+    }
 }

@@ -336,7 +336,8 @@ fn sources(domain: &AccessDomain) -> Vec<Option<SourceId>> {
     sources.into_iter().map(Some).collect()
 }
 
-/// The stops of a route by name: what tells it from the other routes of the access domain, also in the next configuration.
+/// The stops of a route, and the addresses of pools that choose by source, by name: what tells it from the other routes of the
+/// access domain, and stays the same in the next configuration, whatever place they have there.
 fn route_text(model: &Model, domain: &AccessDomain, route: &Route) -> String {
     let name =
         |position: usize| domain.pools.get(position).map_or("", |used| model.pool(used.pool).name.as_str());
@@ -346,11 +347,13 @@ fn route_text(model: &Model, domain: &AccessDomain, route: &Route) -> String {
         None => name(stop.position).to_owned(),
     };
     let stops: Vec<String> = route.stops.iter().map(stop).collect();
-    let nearest: Vec<String> = route
-        .nearest
-        .iter()
-        .map(|(pool, positions)| format!("{}:{positions:?}", model.pool(*pool).name))
-        .collect();
+    let of_pool = |(id, positions): &(PoolId, Vec<usize>)| {
+        let pool = model.pool(*id);
+        let addresses = positions.iter().filter_map(|position| pool.addresses.get(*position));
+        let targets: Vec<String> = addresses.map(|address| address.target.to_string()).collect();
+        format!("{}:{}", pool.name, targets.join(" "))
+    };
+    let nearest: Vec<String> = route.nearest.iter().map(of_pool).collect();
     [stops.join(","), nearest.join(",")].join(";")
 }
 

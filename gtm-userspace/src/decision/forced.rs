@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::overrides::{Action, Aspect, Object, Override};
+use super::overrides::{Action, Object, Override};
 use crate::config::Model;
 use crate::config::model::{AccessDomain, DomainId, PoolId, Target};
 use crate::name::Name;
@@ -144,14 +144,4 @@ impl Said {
 
 fn is_about_one_pool(object: &Object) -> bool {
     matches!(object, Object::Address { pool: Some(_), .. })
-}
-
-/// The overrides that a new one about the same object and aspect takes the place of.
-pub fn replaced_by<'o>(
-    overrides: &'o [Override],
-    object: &Object,
-    aspect: Aspect,
-) -> impl Iterator<Item = &'o Override> {
-    let object = object.clone();
-    overrides.iter().filter(move |said| said.object == object && said.action.aspect() == aspect)
 }

@@ -63,6 +63,14 @@ fn the_last_good_answer_stays_as_far_as_it_may_be_answered() {
 }
 
 #[test]
+fn the_last_good_answer_stays_where_addresses_change_places() {
+    let pools = ["nearest-source: 1 for default, 2 for a"];
+    let reversed: fn(&mut Model) = |model| model.pools[0].addresses.reverse();
+    check("ordinal all-down=last-good", &pools, "-2 -1", &[reversed], "", "1");
+    check("ordinal all-down=last-good", &pools, "-2 -1", &[reversed], "+2", "2");
+}
+
+#[test]
 fn the_last_good_answer_is_capped_as_the_access_domain_says_now() {
     let capped: fn(&mut Model) = |model| model.domains[0].max_answers = Some(1);
     let pools = ["round-robin: 1, 2"];
