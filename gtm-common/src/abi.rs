@@ -24,13 +24,13 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 use crate::wire::rtype;
 
 /// Version of this layout.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;
 
 /// Name of the XDP program in the object.
 pub const PROGRAM: &str = "gtm";
 /// Symbol of the [`Settings`] in the object; it carries [`ABI_VERSION`], so that an object of another layout does not
 /// load.
-pub const SETTINGS_SYMBOL: &str = "SETTINGS_ABI_2";
+pub const SETTINGS_SYMBOL: &str = "SETTINGS_ABI_3";
 
 /// Names of the maps.
 pub mod map {
@@ -226,13 +226,15 @@ pub mod kind {
     /// The same, and each answer takes all, beginning one later than the one before. Only directly below a slot; its
     /// members have addresses of one kind, none of them twice.
     pub const GATHER: u8 = 4;
+    /// A [`super::BlockHead`] and records of a zone, the same for everyone: of scope 0. Only directly below a slot.
+    pub const ZONE_RECORDS: u8 = 5;
 }
 
 /// Head of records, which follow: 0..n and then again from 0, so that every rotation is one piece.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct BlockHead {
-    /// [`kind::RECORDS`].
+    /// [`kind::RECORDS`] or [`kind::ZONE_RECORDS`].
     pub kind: u8,
     /// Records in one answer.
     pub count: u8,
@@ -248,7 +250,7 @@ pub struct BlockHead {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct ChoiceHead {
-    /// One of [`kind`], but not [`kind::RECORDS`].
+    /// One of [`kind`], but none that has records.
     pub kind: u8,
     /// Number of members: 1 to [`MAX_MEMBERS`].
     pub members: u8,

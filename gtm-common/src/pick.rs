@@ -120,16 +120,12 @@ const SERIES: [i64; 8] = [
 /// Each leading one of `r` is one half of the distribution gone by: the wait has ln 2 behind it, and what is left is
 /// distributed as at the start. Behind them 1 - x is at least one half, and the series holds.
 #[inline(always)]
-#[expect(
-    clippy::as_conversions,
-    clippy::cast_sign_loss,
-    reason = "no value here reaches 2^63, and none is negative"
-)]
+#[expect(clippy::as_conversions, reason = "widening")]
 const fn wait(r: u64) -> u64 {
     let halves = (!r | 1).leading_zeros();
     let rest = r << halves;
     let (upper, lower) = (rest >> 32, rest & 0xffff_ffff);
-    let x = upper as i64;
+    let x = upper.cast_signed();
     let [c0, c1, c2, c3, c4, c5, c6, c7] = SERIES;
     let series = c6.wrapping_add(c7.wrapping_mul(x) >> 32);
     let series = c5.wrapping_add(series.wrapping_mul(x) >> 32);
@@ -137,7 +133,7 @@ const fn wait(r: u64) -> u64 {
     let series = c3.wrapping_add(series.wrapping_mul(x) >> 32);
     let series = c2.wrapping_add(series.wrapping_mul(x) >> 32);
     let series = c1.wrapping_add(series.wrapping_mul(x) >> 32);
-    let series = c0.wrapping_add(series.wrapping_mul(x) >> 32) as u64;
+    let series = c0.wrapping_add(series.wrapping_mul(x) >> 32).cast_unsigned();
     let product = upper.wrapping_mul(series).wrapping_add(lower.wrapping_mul(series) >> 32);
     (halves as u64).wrapping_mul(LN_2).wrapping_add(product >> 11)
 }

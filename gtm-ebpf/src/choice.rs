@@ -55,6 +55,9 @@ pub(crate) fn answer(asked: &Asked, reference: PageRef) -> Result<Answer, Outcom
         let turn = if head.rotations > 1 { tables::turn(asked.cpu, asked.slot) } else { 0 };
         return Ok(records(node, &head, turn, asked.scope));
     }
+    if head.kind == kind::ZONE_RECORDS {
+        return Ok(records(node, &head, 0, 0));
+    }
     choose(asked, reference, node)
 }
 
@@ -73,13 +76,14 @@ fn choose(asked: &Asked, reference: PageRef, top: *const u64) -> Result<Answer, 
         return gather(asked, reference, scope);
     }
     let turn = if head.kind == kind::STICKY { 0 } else { tables::turn(asked.cpu, asked.slot) };
-    let index = choose_member(asked.cpu, asked.client, top, &head, turn, OUTER);
+    let index = choose_member(asked.cpu, asked.client, reference, top, &head, turn, OUTER);
     let counter = nested(asked.slot, index);
-    let mut node = tables::node(member(top, index).node).ok_or(Outcome::PassedNoBlock)?;
+    let reference = member(top, index).node;
+    let mut node = tables::node(reference).ok_or(Outcome::PassedNoBlock)?;
     if block_head(node).kind != kind::RECORDS {
         let head = choice_head(node);
         let turn = if head.kind == kind::STICKY { 0 } else { tables::turn(asked.cpu, counter) };
-        let index = choose_member(asked.cpu, asked.client, node, &head, turn, INNER);
+        let index = choose_member(asked.cpu, asked.client, reference, node, &head, turn, INNER);
         node = tables::node(member(node, index).node).ok_or(Outcome::PassedNoBlock)?;
     }
     let head = block_head(node);
@@ -121,6 +125,7 @@ fn nested(slot: u32, index: usize) -> u32 {
 fn choose_member(
     cpu: *const PerCpu,
     client: Client,
+    reference: PageRef,
     node: *const u64,
     head: &ChoiceHead,
     turn: u32,
@@ -128,7 +133,7 @@ fn choose_member(
 ) -> usize {
     match head.kind {
         kind::WEIGHTED => by_weight(cpu, node, head, pick::point(turn, multiplier)),
-        kind::STICKY => by_client(cpu, node, head, client),
+        kind::STICKY => by_client(cpu, reference, client),
         _ => forget(cpu, (turn % u32::from(head.members)) as usize, MEMBER_MASK),
     }
 }
@@ -146,11 +151,28 @@ fn by_weight(cpu: *const PerCpu, node: *const u64, head: &ChoiceHead, point: u32
 }
 
 #[inline(always)]
-fn by_client(cpu: *const PerCpu, node: *const u64, head: &ChoiceHead, client: Client) -> usize {
+fn by_client(cpu: *const PerCpu, reference: PageRef, client: Client) -> usize {
+    let (high, low, is_v6) = numbers(client);
+    forget(cpu, gtm_by_client(reference.0, high, low, is_v6) as usize, MEMBER_MASK)
+}
+
+/// [`by_client`] as a function that the verifier goes through by itself, once, wherever it is called.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn gtm_by_client(reference: u32, high: u64, low: u64, is_v6: u32) -> u32 {
+    draw(PageRef(reference), from_numbers(high, low, is_v6)).unwrap_or(0) as u32
+}
+
+/// Number of the member that draws the shortest wait for the client.
+#[inline(always)]
+fn draw(reference: PageRef, client: Client) -> Option<usize> {
+    let cpu = tables::per_cpu()?;
+    let node = tables::node(reference)?;
+    let head = choice_head(node);
     let hash = client.hash(head.sticky_v4, head.sticky_v6);
     let first = member(node, 0);
     let mut best = Draw::new(hash, first.key, first.weight);
-    let mut found = forget(cpu, 0, MEMBER_MASK);
+    let mut found = 0;
     for index in 1..MAX_MEMBERS {
         if index >= opaque(usize::from(head.members)) {
             break;
@@ -162,16 +184,27 @@ fn by_client(cpu: *const PerCpu, node: *const u64, head: &ChoiceHead, client: Cl
             found = forget(cpu, index, MEMBER_MASK);
         }
     }
-    forget(cpu, found, MEMBER_MASK)
+    Some(found)
+}
+
+/// A client as a function of its own takes it: a function's arguments are numbers.
+#[inline(always)]
+fn numbers(client: Client) -> (u64, u64, u32) {
+    match client {
+        Client::V4(address) => (u64::from(address), 0, 0),
+        Client::V6(V6 { high, low }) => (high, low, 1),
+    }
+}
+
+#[inline(always)]
+fn from_numbers(high: u64, low: u64, is_v6: u32) -> Client {
+    if is_v6 == 0 { Client::V4(high as u32) } else { Client::V6(V6 { high, low }) }
 }
 
 /// The records of all members, one behind the other, in this CPU's room: at most as many as one answer holds.
 #[inline(always)]
 fn gather(asked: &Asked, reference: PageRef, scope: u8) -> Result<Answer, Outcome> {
-    let (high, low, is_v6) = match asked.client {
-        Client::V4(address) => (u64::from(address), 0, 0),
-        Client::V6(V6 { high, low }) => (high, low, 1),
-    };
+    let (high, low, is_v6) = numbers(asked.client);
     let gathered = gtm_gather(asked.slot, reference.0, high, low, is_v6);
     if gathered == 0 {
         return Err(Outcome::PassedNoBlock);
@@ -186,8 +219,7 @@ fn gather(asked: &Asked, reference: PageRef, scope: u8) -> Result<Answer, Outcom
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn gtm_gather(slot: u32, reference: u32, high: u64, low: u64, is_v6: u32) -> u64 {
-    let client = if is_v6 == 0 { Client::V4(high as u32) } else { Client::V6(V6 { high, low }) };
-    gather_members(slot, PageRef(reference), client).unwrap_or(0)
+    gather_members(slot, PageRef(reference), from_numbers(high, low, is_v6)).unwrap_or(0)
 }
 
 #[inline(always)]
@@ -206,11 +238,12 @@ fn gather_members(slot: u32, reference: PageRef, client: Client) -> Option<u64> 
         }
         let next = first + place;
         let index = forget(cpu, (if next >= members { next - members } else { next }) as usize, MEMBER_MASK);
-        let mut node = tables::node(member(top, index).node)?;
+        let reference = member(top, index).node;
+        let mut node = tables::node(reference)?;
         if block_head(node).kind != kind::RECORDS {
             let head = choice_head(node);
             let turn = if head.kind == kind::TURN { round } else { turn };
-            let index = choose_member(cpu, client, node, &head, turn, INNER);
+            let index = choose_member(cpu, client, reference, node, &head, turn, INNER);
             node = tables::node(member(node, index).node)?;
         }
         let block = block_head(node);

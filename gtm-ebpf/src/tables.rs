@@ -47,13 +47,13 @@ static BLOCKS: Array<Page> = Array::with_max_entries(1, MMAPABLE);
 static PER_CPU: PerCpuArray<PerCpu> = PerCpuArray::with_max_entries(1, 0);
 
 #[unsafe(no_mangle)]
-static SETTINGS_ABI_2: Settings =
+static SETTINGS_ABI_3: Settings =
     Settings { hash_key: 0, bucket_mask: 0, ranges_v4: 0, ranges_v6: 0, reserved: 0 };
 
 macro_rules! setting {
     ($field:ident) => {
         // SAFETY: a static is always there; volatile, because the loader writes the value after compilation.
-        unsafe { ptr::read_volatile(ptr::addr_of!(SETTINGS_ABI_2.$field)) }
+        unsafe { ptr::read_volatile(ptr::addr_of!(SETTINGS_ABI_3.$field)) }
     };
 }
 

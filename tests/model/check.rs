@@ -51,13 +51,16 @@ impl Asked<'_> {
         for qtype in qtypes {
             let message = self.client.query(&domain.name, *qtype).bytes();
             let server = || Ok(Some(world.ask_server(&message, self.client.sender)));
-            let program =
-                || world.ask_program(&message, self.client.sender, (&domain.name, *qtype, address));
+            let program = || world.ask_program(&message, self.client.sender, (&domain.name, *qtype, address));
             let told = |who: &str, error: String| {
-                format!("{who} to {} for {} of type {qtype}: {error}\nexpected: {expected}", self.client, domain.name)
+                format!(
+                    "{who} to {} for {} of type {qtype}: {error}\nexpected: {expected}",
+                    self.client, domain.name
+                )
             };
             self.judge(reference, &expected, *qtype, kept, &server).map_err(|error| told("server", error))?;
-            self.judge(reference, &expected, *qtype, kept, &program).map_err(|error| told("program", error))?;
+            self.judge(reference, &expected, *qtype, kept, &program)
+                .map_err(|error| told("program", error))?;
         }
         Ok(())
     }
@@ -82,7 +85,8 @@ impl Asked<'_> {
         let lists = choice.lists(*most);
         let turns = choice.turns(*most, &reply.list);
         let shares = if self.shares { choice.shares(*most) } else { Vec::new() };
-        let count = if shares.is_empty() { turns.len().max(2) } else { usize::try_from(SHARE_ANSWERS).unwrap() };
+        let count =
+            if shares.is_empty() { turns.len().max(2) } else { usize::try_from(SHARE_ANSWERS).unwrap() };
         let mut replies = vec![reply];
         for _ in 1..count {
             replies.push(next()?.ok_or("it answered before, and does not now")?);
@@ -140,7 +144,9 @@ fn check_shares(shares: &[(BTreeSet<List>, u32)], replies: &[Reply]) -> Result<(
         let count = replies.iter().filter(|reply| lists.contains(&reply.list)).count();
         let count = u32::try_from(count).unwrap();
         if (count * total).abs_diff(SHARE_ANSWERS * weight) > SHARE_TOLERANCE * total {
-            return Err(format!("{count} of {SHARE_ANSWERS} answers for a weight of {weight} in {total}: {lists:?}"));
+            return Err(format!(
+                "{count} of {SHARE_ANSWERS} answers for a weight of {weight} in {total}: {lists:?}"
+            ));
         }
     }
     Ok(())
@@ -162,7 +168,11 @@ fn is_empty_or_static(
     };
     let mut sorted = reply.list.clone();
     sorted.sort();
-    if (reply.rcode, sorted) == (rcode, list) { Ok(()) } else { Err(format!("{reply}, code {}", reply.rcode)) }
+    if (reply.rcode, sorted) == (rcode, list) {
+        Ok(())
+    } else {
+        Err(format!("{reply}, code {}", reply.rcode))
+    }
 }
 
 /// What the zone says: the records of the type, else an alias, else nothing, of a name that exists or not.
@@ -199,8 +209,9 @@ impl Kept {
             ))
         };
         if let Some((members_before, before)) = self.last.get(&prefix) {
-            let is_same_weight =
-                |name: &String| members_before.get(name).is_none_or(|weight| members.get(name) == Some(weight));
+            let is_same_weight = |name: &String| {
+                members_before.get(name).is_none_or(|weight| members.get(name) == Some(weight))
+            };
             let is_comparable = members.keys().all(is_same_weight);
             let has_come = !members_before.contains_key(&member);
             if is_comparable && members.contains_key(before) && *before != member && !has_come {

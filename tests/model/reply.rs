@@ -27,9 +27,8 @@ impl Reply {
     pub(crate) fn read(bytes: &[u8], qname: &Name) -> Result<Self, String> {
         let message = Message::from_vec(bytes).map_err(|error| format!("{error}, in {bytes:02x?}"))?;
         let (mut list, mut ttls) = (List::new(), BTreeSet::new());
-        let text = |name: &hickory_proto::rr::Name| {
-            name.to_ascii().trim_end_matches('.').to_ascii_lowercase()
-        };
+        let text =
+            |name: &hickory_proto::rr::Name| name.to_ascii().trim_end_matches('.').to_ascii_lowercase();
         for record in message.answers.iter().filter(|record| text(&record.name) == qname.to_string()) {
             let target = match &record.data {
                 RData::A(address) => Target::Ip(address.0.into()),

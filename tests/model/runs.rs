@@ -53,7 +53,10 @@ fn run(who: &str, readers: Readers, steps: usize) {
     for id in 1..=u64::try_from(steps).unwrap() {
         let mut step = draw(&mut random, &reference, &models, id);
         // Each is a program to load, which takes the kernel a second.
-        while readers == Readers::ServerAndProgram && step.is_new_generation() && !random.one_in(NEW_GENERATIONS) {
+        while readers == Readers::ServerAndProgram
+            && step.is_new_generation()
+            && !random.one_in(NEW_GENERATIONS)
+        {
             step = draw(&mut random, &reference, &models, id);
         }
         reference.take(&step);

@@ -132,7 +132,8 @@ fn said(random: &mut Random, model: &Model, id: u64) -> Override {
         _ => {
             let domain = random.pick(&model.domains);
             let pool = model.pool(random.pick(&domain.pools).pool).name.clone();
-            let actions = [Action::Enable, Action::Disable, Action::Pin { pool: pool.clone() }, Action::Pin { pool }];
+            let actions =
+                [Action::Enable, Action::Disable, Action::Pin { pool: pool.clone() }, Action::Pin { pool }];
             (domain_object(domain), random.pick(&actions).clone())
         }
     };

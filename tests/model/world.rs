@@ -46,12 +46,10 @@ impl World {
     /// The first configuration, started with nothing known.
     pub(crate) fn new(models: &[Arc<Model>], readers: Readers) -> Self {
         let partition = |model: &Arc<Model>| geo::compile(&model.sources, &Databases::default()).partition;
-        let configurations: Vec<_> = models.iter().map(|model| (Arc::clone(model), partition(model))).collect();
+        let configurations: Vec<_> =
+            models.iter().map(|model| (Arc::clone(model), partition(model))).collect();
         let (model, partition) = &configurations[0];
-        let conditions = Conditions {
-            verdicts: verdicts(model, &HashMap::new()),
-            ..Conditions::default()
-        };
+        let conditions = Conditions { verdicts: verdicts(model, &HashMap::new()), ..Conditions::default() };
         let decider = Decider::new(Arc::clone(model), partition, conditions);
         let tables = Tables::of(model, decider.table());
         let mut world = Self { loaded: 0, decider, tables, program: None, configurations };
@@ -173,7 +171,10 @@ impl World {
                 Datagram::read(&out).map(|sent| Some(sent.payload)).map_err(|error| error.to_string())
             }
             (XDP_PASS, false) if out == frame => Ok(None),
-            _ => Err(format!("{:?}, where the answer is for the kernel: {is_for_kernel}", run(program, &frame))),
+            _ => Err(format!(
+                "{:?}, where the answer is for the kernel: {is_for_kernel}",
+                run(program, &frame)
+            )),
         }
     }
 }

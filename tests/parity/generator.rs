@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use gtm_common::abi::{ANY_TYPE, TypeEntry};
-use gtm_tests::{Query, Random};
 use gtm_tests::query::{client_subnet, wire};
+use gtm_tests::{Query, Random};
 use gtm_userspace::decision::AnswerTable;
 use gtm_userspace::name::Name;
 
@@ -74,7 +74,7 @@ impl<'t> Generator<'t> {
         let mut query = self.plain();
         if self.random.one_in(2) {
             let message = query.bytes();
-            return Case { client, message, is_plain: self.is_steered(&query) };
+            return Case { client, message, is_plain: self.is_steered(&query, client) };
         }
         for _ in 0..=self.random.below(2) {
             self.make_odd(&mut query);
@@ -86,11 +86,10 @@ impl<'t> Generator<'t> {
         Case { client, message, is_plain: false }
     }
 
-    /// Whether the table has an answer to the name and type.
-    fn is_steered(&self, query: &Query) -> bool {
-        let name = query.qname.to_ascii_lowercase();
-        let entries = self.table.names.get(name.as_slice());
-        entries.is_some_and(|entries| entries.iter().any(|entry| entry.answers(query.qtype)))
+    /// Whether the table has an answer to the name and type: not when the access domain is disabled.
+    fn is_steered(&self, query: &Query, client: IpAddr) -> bool {
+        let name = Name::from_wire(&query.qname.to_ascii_lowercase());
+        name.is_ok_and(|name| self.table.find(&name, query.qtype, client).is_some())
     }
 
     /// An address that queries come from: around the edges of classes, or anywhere.

@@ -14,7 +14,6 @@ use gtm_userspace::decision::location::Location;
 use gtm_userspace::geo::{Class, ClassId, MatchedBy, Partition, SourceMatch};
 use proptest::prelude::*;
 
-
 /// Classes in the partitions.
 const CLASSES: u32 = 4;
 

@@ -2,8 +2,12 @@
 //! frame untouched (architecture, invariant 5).
 
 #[cfg(test)]
+mod choices;
+#[cfg(test)]
 mod generator;
 #[cfg(test)]
 mod location;
 #[cfg(test)]
 mod queries;
+#[cfg(test)]
+mod shares;

@@ -56,10 +56,23 @@ impl Gtm {
 
     /// Runs another verb of `gtm` against this daemon, and waits for its end: `status --json`, say.
     pub fn verb(&self, arguments: &[&str]) -> Result<Output> {
-        let socket = self.folder().join("gtm.sock");
+        self.command(arguments)?.output().with_context(|| format!("gtm {}", arguments.join(" ")))
+    }
+
+    /// Starts another verb of `gtm` against this daemon that does not end by itself: `events --follow`, say.
+    pub fn follow(&self, arguments: &[&str]) -> Result<Process> {
+        Process::start(self.command(arguments)?)
+    }
+
+    /// Where it serves the control API.
+    pub fn socket(&self) -> PathBuf {
+        self.folder().join("gtm.sock")
+    }
+
+    fn command(&self, arguments: &[&str]) -> Result<Command> {
         let mut command = Command::new(program()?);
-        command.args(arguments).arg("--socket").arg(socket).stdin(Stdio::null());
-        command.output().with_context(|| format!("gtm {}", arguments.join(" ")))
+        command.args(arguments).arg("--socket").arg(self.socket()).stdin(Stdio::null());
+        Ok(command)
     }
 
     /// What a verb prints, which must succeed, as JSON.

@@ -9,6 +9,7 @@ pub mod counters;
 pub mod cpu;
 pub mod dns;
 pub mod frame;
+pub mod gdnsd;
 pub mod gtm;
 pub mod leftover;
 pub mod link;
@@ -26,6 +27,7 @@ pub mod wait;
 
 pub use client::Client;
 pub use frame::Datagram;
+pub use gdnsd::Gdnsd;
 pub use gtm::Gtm;
 pub use link::Veth;
 pub use namespace::Namespace;

@@ -1,16 +1,19 @@
 //! One configuration, decided once and served twice: by the program and by the server.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 use gtm_common::counters::Outcome;
+use gtm_userspace::config::Model;
 use gtm_userspace::config::model::{Check, CheckId, Target, Verdict};
-use gtm_userspace::config::{self, Model};
 use gtm_userspace::dataplane::{Counters, Generation};
-use gtm_userspace::decision::{Conditions, Decider};
-use gtm_userspace::geo::{self, Databases, Partition};
+use gtm_userspace::decision::overrides::Override;
+use gtm_userspace::decision::{Answer, Conditions, Decider};
+use gtm_userspace::geo::Partition;
+use gtm_userspace::inputs::Inputs;
 use gtm_userspace::server::{Tables, Transport, respond};
 
 use crate::Datagram;
@@ -28,10 +31,13 @@ pub struct Service {
 }
 
 impl Service {
-    /// Loads a configuration whose sources need no databases. Every check has the verdict that its template gives it
-    /// at the start.
+    /// Loads a configuration and every file that it names. Every check has the verdict that its template gives it at the
+    /// start.
     pub fn load(path: &Path) -> anyhow::Result<Self> {
-        let model = config::load(path).map_err(|errors| anyhow!("{errors}"))?.model;
+        let inputs = Inputs::load(path).map_err(|problems| {
+            anyhow!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+        })?;
+        let model = inputs.model;
         let initial = |check: &Check| {
             model.templates.get(check.template.0).map(|template| template.initial.verdict(None))
         };
@@ -39,22 +45,31 @@ impl Service {
             verdicts: model.checks.iter().filter_map(initial).collect(),
             ..Conditions::default()
         };
-        let partition = geo::compile(&model.sources, &Databases::default()).partition;
-        Ok(Self::new(model, partition, conditions))
+        Ok(Self::of(model, inputs.partition, conditions))
     }
 
     /// The same from texts: the configuration and its one zone file, `zone`.
     pub fn from_text(config: &str, zone: &str) -> anyhow::Result<Self> {
+        Self::from_files(config, &[("zone", zone.as_bytes())])
+    }
+
+    /// The same from the configuration and the files that it names.
+    pub fn from_files(config: &str, files: &[(&str, &[u8])]) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("gtm.toml");
         std::fs::write(&path, config)?;
-        std::fs::write(folder.path().join("zone"), zone)?;
+        for (name, content) in files {
+            std::fs::write(folder.path().join(name), content)?;
+        }
         Self::load(&path)
     }
 
     /// Decides a model for a partition.
     pub fn new(model: Model, partition: Partition, conditions: Conditions) -> Self {
-        let model = Arc::new(model);
+        Self::of(Arc::new(model), partition, conditions)
+    }
+
+    fn of(model: Arc<Model>, partition: Partition, conditions: Conditions) -> Self {
         let decider = Decider::new(Arc::clone(&model), &partition, conditions);
         Self { tables: Tables::of(&model, decider.table()), model, partition, decider }
     }
@@ -83,6 +98,26 @@ impl Service {
             .flat_map(|(id, _)| self.decider.set_verdict(CheckId(id), verdict).switches)
             .map(|switch| switch.slot)
             .collect()
+    }
+
+    /// Takes the verdict of every check, failed for these targets, and these overrides in the place of those before; returns
+    /// the slots that changed.
+    pub fn set_state(&mut self, failed: &BTreeSet<Target>, overrides: Vec<Override>) -> BTreeSet<u32> {
+        let model = Arc::clone(&self.model);
+        let mut switches = self.decider.set_overrides(overrides).switches;
+        for (id, check) in model.checks.iter().enumerate() {
+            let verdict = if failed.contains(&check.target) { Verdict::Failed } else { Verdict::Passing };
+            switches.extend(self.decider.set_verdict(CheckId(id), verdict).switches);
+        }
+        switches.into_iter().map(|switch| switch.slot).collect()
+    }
+
+    /// Makes a slot answer something else than what was decided, for the server and for what is loaded from now on.
+    pub fn store(&self, slot: u32, answer: Answer) {
+        let slot = usize::try_from(slot).ok().and_then(|slot| self.decider.table().slots.get(slot));
+        if let Some(slot) = slot {
+            slot.store(Arc::new(answer));
+        }
     }
 
     /// The server's answer over UDP; `None` when it gives none.

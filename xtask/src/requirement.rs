@@ -42,6 +42,13 @@ pub(crate) struct Requirement {
 pub(crate) enum Remedy {
     /// Packages of Debian 12.
     Packages(&'static [&'static str]),
+    /// A package of Debian 12 whose service must not start: it would take port 53 of the machine.
+    Service {
+        /// The package.
+        package: &'static str,
+        /// Its systemd unit, which is masked before; without systemd nothing starts anyway.
+        unit: &'static str,
+    },
     /// The linker, built from its source against LLVM.
     BuildLinker,
     /// Something to be typed: it concerns a part of the reader's own installation.
@@ -117,6 +124,13 @@ pub(crate) const REQUIREMENTS: &[Requirement] = &[
         needed_for: TEST,
         probe: || probe_program("dnsperf"),
         remedy: Remedy::Packages(&["dnsperf"]),
+    },
+    Requirement {
+        name: "gdnsd",
+        why: "answers the same questions as the established peer, to be compared with",
+        needed_for: TEST,
+        probe: || probe_program("gdnsd"),
+        remedy: Remedy::Service { package: "gdnsd", unit: "gdnsd.service" },
     },
 ];
 

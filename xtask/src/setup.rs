@@ -27,6 +27,8 @@ pub(crate) fn for_purpose(purpose: Purpose) -> anyhow::Result<()> {
 /// What is to be done so that nothing is missing.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Plan {
+    /// Units that must not start when their packages are installed, nor later.
+    masked: Vec<&'static str>,
     packages: Vec<&'static str>,
     build_linker: bool,
     typed: Vec<&'static str>,
@@ -34,8 +36,10 @@ struct Plan {
 
 /// What the machine is and lets us do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, found by a look of its own")]
 struct Machine {
     debian: bool,
+    systemd: bool,
     root: bool,
     llvm: bool,
 }
@@ -57,6 +61,7 @@ fn install_missing(rows: &[Requirement], found: impl Fn(&Requirement, &str)) -> 
     }
     let machine = Machine {
         debian: is_debian(&fs::read_to_string("/etc/os-release").unwrap_or_default()),
+        systemd: process::in_path("systemctl").is_some(),
         root: process::is_root(),
         llvm: llvm_prefix().join("bin/llvm-config").is_file(),
     };
@@ -83,6 +88,12 @@ impl Plan {
         for row in missing {
             match row.remedy {
                 Remedy::Packages(packages) => plan.packages.extend(packages),
+                Remedy::Service { package, unit } => {
+                    plan.packages.push(package);
+                    if machine.systemd {
+                        plan.masked.push(unit);
+                    }
+                }
                 Remedy::BuildLinker => {
                     plan.build_linker = true;
                     if !machine.llvm {
@@ -110,6 +121,13 @@ impl Plan {
 
     fn carry_out(&self) -> anyhow::Result<()> {
         if !self.packages.is_empty() {
+            for unit in &self.masked {
+                println!(
+                    "{:<10}{unit}, so that it never starts here: `systemctl unmask {unit}` undoes it",
+                    "mask"
+                );
+                process::run(&mut mask(unit))?;
+            }
             println!("{:<10}Debian packages {}", "install", self.packages.join(" "));
             for command in &mut apt_commands(&self.packages) {
                 process::run(command)?;
@@ -127,6 +145,7 @@ impl Plan {
         let sudo = if machine.root { "" } else { "sudo " };
         let mut lines = Vec::new();
         if !self.packages.is_empty() {
+            lines.extend(self.masked.iter().map(|unit| format!("{sudo}{}", process::shown(&mask(unit)))));
             lines.extend(
                 apt_commands(&self.packages)
                     .iter()
@@ -143,6 +162,13 @@ impl Plan {
 
 fn indented(lines: &[impl AsRef<str>]) -> String {
     lines.iter().map(|line| format!("  {}", line.as_ref())).collect::<Vec<_>>().join("\n")
+}
+
+/// Debian starts the service of a package when it installs it, but not one that is masked.
+fn mask(unit: &str) -> Command {
+    let mut command = Command::new("systemctl");
+    command.args(["mask", unit]);
+    command
 }
 
 /// A fresh machine knows no packages yet, and may be busy with its first upgrade: refresh once, wait for the lock.
@@ -178,7 +204,7 @@ fn is_debian(os_release: &str) -> bool {
 mod tests {
     use super::*;
 
-    const FRESH: Machine = Machine { debian: true, root: true, llvm: false };
+    const FRESH: Machine = Machine { debian: true, systemd: true, root: true, llvm: false };
 
     fn rows(names: &[&str]) -> Vec<Requirement> {
         REQUIREMENTS.iter().filter(|row| names.contains(&row.name)).copied().collect()
@@ -198,6 +224,18 @@ mod tests {
         check(&["bpf-linker"], FRESH, &["llvm-22-dev"], true);
         check(&["bpf-linker"], Machine { llvm: true, ..FRESH }, &[], true);
         check(&["ip", "kdig", "dnsperf"], FRESH, &["iproute2", "knot-dnsutils", "dnsperf"], false);
+    }
+
+    #[test]
+    fn a_service_is_masked_where_something_could_start_it() {
+        #[track_caller]
+        fn check(missing: &[&str], machine: Machine, masked: &[&str], packages: &[&str]) {
+            let plan = Plan::new(&rows(missing), machine);
+            assert_eq!((plan.masked.as_slice(), plan.packages.as_slice()), (masked, packages));
+        }
+        check(&["gdnsd"], FRESH, &["gdnsd.service"], &["gdnsd"]);
+        check(&["gdnsd"], Machine { systemd: false, ..FRESH }, &[], &["gdnsd"]);
+        check(&["dig"], FRESH, &[], &["bind9-dnsutils"]);
     }
 
     #[test]
@@ -228,6 +266,13 @@ mod tests {
   sudo DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 install --yes --no-install-recommends --no-remove llvm-22-dev bind9-dnsutils
   LLVM_PREFIX=/usr/lib/llvm-22 cargo install bpf-linker --version 0.13.0 --locked --no-default-features --features llvm-22
   rustup component add clippy";
+        assert_eq!(text, expect);
+
+        // Masked before it is installed: afterwards it would be too late.
+        let text = Plan::new(&rows(&["gdnsd"]), user).typed_commands(user);
+        let expect = "  sudo systemctl mask gdnsd.service
+  sudo DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 update
+  sudo DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 install --yes --no-install-recommends --no-remove gdnsd";
         assert_eq!(text, expect);
     }
 

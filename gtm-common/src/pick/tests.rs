@@ -98,7 +98,7 @@ fn prefixes_are_cut() {
     let v4 = |text: &str| Client::V4(text.parse::<std::net::Ipv4Addr>().unwrap().to_bits());
     let v6 = |text: &str| {
         let bits = text.parse::<std::net::Ipv6Addr>().unwrap().to_bits();
-        Client::V6(V6 { high: (bits >> 64) as u64, low: (bits & u128::from(u64::MAX)) as u64 })
+        Client::V6(V6 { high: (bits >> 64) as u64, low: (bits << 64 >> 64).try_into().unwrap() })
     };
     let check = |one: Client, other: Client, v4, v6, expect: bool| {
         assert_eq!(one.hash(v4, v6) == other.hash(v4, v6), expect, "{one:?} {other:?} {v4} {v6}");

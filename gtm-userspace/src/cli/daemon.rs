@@ -2,10 +2,14 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use crate::config::{DEFAULT_SOCKET, control_socket};
 use crate::control::api::ErrorCode;
 use crate::control::client::{Client, ClientError};
+
+/// How long a daemon that has gone is left alone before it is asked again.
+const RETRY: Duration = Duration::from_millis(500);
 
 /// Which daemon is meant.
 #[derive(Debug, Default, clap::Args)]
@@ -37,6 +41,49 @@ pub(super) fn wait<T>(asking: impl Future<Output = Result<T, ExitCode>>) -> Resu
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| super::fail(&format!("no runtime to wait in: {error}")))?;
     runtime.block_on(asking)
+}
+
+/// Asks a daemon again and again, also over its restart: once it has answered, it is waited for.
+#[derive(Debug, Default)]
+pub(super) struct Follower {
+    has_answered: bool,
+}
+
+impl Follower {
+    /// The next answer.
+    pub(super) async fn ask<T>(
+        &mut self,
+        asking: impl AsyncFn() -> Result<T, ClientError>,
+    ) -> Result<T, ExitCode> {
+        let mut is_told = false;
+        loop {
+            match asking().await {
+                Ok(answer) => {
+                    self.has_answered = true;
+                    return Ok(answer);
+                }
+                Err(error) if self.has_answered && is_passing(&error) => {
+                    if !is_told {
+                        super::print_error(&format!("note: {error}; waiting for it"));
+                        is_told = true;
+                    }
+                    tokio::time::sleep(RETRY).await;
+                }
+                Err(error) => return Err(told(&error)),
+            }
+        }
+    }
+}
+
+/// Whether it goes away when the daemon is back.
+fn is_passing(error: &ClientError) -> bool {
+    match error {
+        ClientError::NoDaemon { .. } | ClientError::Broken { .. } | ClientError::Late { .. } => true,
+        ClientError::Refused(refused) => refused.code == ErrorCode::Unavailable,
+        ClientError::Permission { .. } | ClientError::Connect { .. } | ClientError::OtherVersion { .. } => {
+            false
+        }
+    }
 }
 
 /// Prints why the daemon was of no help; the exit code says whether the input was the reason.

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use jiff::tz::TimeZone;
 
-use super::daemon::{DaemonArgs, exit_code, told, wait};
+use super::daemon::{DaemonArgs, Follower, exit_code, wait};
 use super::style::{BAD, DIM, DOUBTFUL, GOOD, PLAIN, styled};
 use super::table::Cell;
 use super::times;
@@ -58,8 +58,9 @@ fn events(args: &EventsArgs) -> Result<(), ExitCode> {
     wait(async {
         let limit = Some(args.limit.into());
         let mut query = EventQuery { after: args.after, limit, wait: None };
+        let mut follower = Follower::default();
         loop {
-            let found = client.events(&query).await.map_err(|error| told(&error))?;
+            let found = follower.ask(async || client.events(&query).await).await?;
             if print_all(&found.events)? == Reader::Gone || !args.follow {
                 return Ok(());
             }

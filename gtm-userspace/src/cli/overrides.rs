@@ -48,7 +48,7 @@ struct SetArgs {
     /// Why; kept with the override.
     #[arg(long, value_name = "TEXT")]
     reason: String,
-    /// For how long, like 90s, 30m or 1h; until it is undone unless this or --until is given.
+    /// For how long, like 30m, 1h or 7d; until it is undone unless this or --until is given.
     #[arg(long = "for", value_name = "DURATION", conflicts_with = "until")]
     lasting: Option<String>,
     /// Until when, like 2026-12-31T18:00:00Z, or "2026-12-31 18:00" for the time here.

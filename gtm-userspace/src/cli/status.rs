@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::daemon::{DaemonArgs, exit_code, told, wait};
-use crate::control::api::Status;
+use super::daemon::{DaemonArgs, Follower, exit_code, told, wait};
 use crate::control::client::Client;
 
 /// From one picture to the next.
@@ -43,7 +42,7 @@ fn status(args: &StatusArgs) -> Result<(), ExitCode> {
         if args.watch {
             return watch(args, &client).await;
         }
-        let status = fetch(&client).await?;
+        let status = client.status().await.map_err(|error| told(&error))?;
         if args.json {
             return super::print_json(&status);
         }
@@ -52,15 +51,12 @@ fn status(args: &StatusArgs) -> Result<(), ExitCode> {
     })
 }
 
-async fn fetch(client: &Client) -> Result<Status, ExitCode> {
-    client.status().await.map_err(|error| told(&error))
-}
-
 async fn watch(args: &StatusArgs, client: &Client) -> Result<(), ExitCode> {
     let zone = TimeZone::system();
     let redraws = !args.json && io::stdout().is_terminal();
+    let mut follower = Follower::default();
     loop {
-        let status = fetch(client).await?;
+        let status = follower.ask(async || client.status().await).await?;
         let shown = if args.json {
             let json = serde_json::to_string(&status);
             json.map_err(|error| super::fail(&format!("no JSON for the status: {error}")))?

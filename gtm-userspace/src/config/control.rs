@@ -13,7 +13,8 @@ pub(super) const CONTROL_KEYS: &[&str] = &["socket"];
 /// Keys of `[store]`.
 pub(super) const STORE_KEYS: &[&str] = &["file", "keep_events"];
 
-const DEFAULT_SOCKET: &str = "/run/gtm/gtm.sock";
+/// Where the control socket is unless the configuration says otherwise.
+pub(crate) const DEFAULT_SOCKET: &str = "/run/gtm/gtm.sock";
 const DEFAULT_FILE: &str = "/var/lib/gtm/gtm.redb";
 const DEFAULT_KEEP: Duration = Duration::from_hours(7 * 24);
 const MIN_KEEP: Duration = Duration::from_hours(1);

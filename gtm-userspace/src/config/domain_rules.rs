@@ -76,13 +76,7 @@ fn check_own_pools(report: &Report<'_>, known: &Known<'_>, (spec, domain): &Doma
 
 /// Every pool that may answer, each once.
 fn used_pools<'k>(known: &Known<'k>, domain: &AccessDomain) -> Vec<&'k Pool> {
-    let mut ids: Vec<_> = domain.pools.iter().map(|used| used.pool).collect();
-    if let AllDownAction::Pool(last) = domain.all_down
-        && !ids.contains(&last)
-    {
-        ids.push(last);
-    }
-    ids.into_iter().filter_map(|PoolId(index)| known.pools.get(index)).collect()
+    domain.answering_pools().filter_map(|PoolId(index)| known.pools.get(index)).collect()
 }
 
 /// Warns when one answer may have more records than go into it: the rest would never be seen together.

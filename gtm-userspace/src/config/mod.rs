@@ -31,12 +31,13 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
+pub(crate) use control::DEFAULT_SOCKET;
 pub(crate) use file::read_text;
 pub use model::Model;
 pub(crate) use names::suggestion;
 pub use problem::{ConfigErrors, Problem};
 pub(crate) use reader::parse_duration;
-pub(crate) use socket::{DEFAULT_SOCKET, control_socket};
+pub(crate) use socket::control_socket;
 
 use domains::Known;
 use names::Names;

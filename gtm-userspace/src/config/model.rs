@@ -353,6 +353,11 @@ impl Pool {
             addresses: Vec::new(),
         }
     }
+
+    /// True when it stays on its current address although a smaller ordinal is available.
+    pub fn stays(&self) -> bool {
+        self.policy == Policy::Ordinal && self.preemption == Preemption::NonPreemptive
+    }
 }
 
 /// The kind of all addresses of a pool.
@@ -468,6 +473,19 @@ impl AccessDomain {
             source_fallback: SourceFallback::Default,
             pools: Vec::new(),
         }
+    }
+
+    /// True when it stays on its current pool although a smaller ordinal is available.
+    pub fn stays(&self) -> bool {
+        matches!(self.policy, Policy::Ordinal | Policy::NearestSource)
+            && self.preemption == Preemption::NonPreemptive
+    }
+
+    /// Every pool that may answer, each once: its own by ordinal, then the one of the all-down action.
+    pub fn answering_pools(&self) -> impl Iterator<Item = PoolId> {
+        let is_own = |id: &PoolId| self.pools.iter().any(|used| used.pool == *id);
+        let fallback = if let AllDownAction::Pool(id) = self.all_down { Some(id) } else { None };
+        self.pools.iter().map(|used| used.pool).chain(fallback.filter(|id| !is_own(id)))
     }
 }
 

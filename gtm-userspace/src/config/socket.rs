@@ -5,10 +5,8 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
+use super::control::DEFAULT_SOCKET;
 use super::{MAX_BYTES, Problem, read_text};
-
-/// Where the control socket is unless the configuration says otherwise.
-pub(crate) const DEFAULT_SOCKET: &str = "/run/gtm/gtm.sock";
 
 /// The path of the control socket; a relative one starts at the configuration's folder.
 pub(crate) fn control_socket(config: &Path) -> Result<PathBuf, Problem> {

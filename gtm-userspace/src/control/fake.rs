@@ -28,6 +28,8 @@ pub(crate) struct Fake {
     server: Option<Server>,
     folder: TempDir,
     events: mpsc::UnboundedSender<&'static str>,
+    /// How many requests were answered.
+    answered: watch::Receiver<u64>,
 }
 
 impl Fake {
@@ -37,9 +39,10 @@ impl Fake {
         let (requests, receiver) = mpsc::channel(16);
         let (newest, watching) = watch::channel(0);
         let (events, happening) = mpsc::unbounded_channel();
+        let (answers, answered) = watch::channel(0);
         let server = Server::start(&folder.path().join("run/gtm.sock"), requests, watching).unwrap();
-        tokio::spawn(run(receiver, happening, newest));
-        Self { server: Some(server), folder, events }
+        tokio::spawn(run(receiver, happening, newest, answers));
+        Self { server: Some(server), folder, events, answered }
     }
 
     /// Where it is.
@@ -47,7 +50,13 @@ impl Fake {
         self.folder.path().join("run/gtm.sock")
     }
 
-    /// Something happens to an object.
+    /// Waits until so many requests were answered.
+    pub(crate) async fn answered(&self, count: u64) {
+        let reached = self.answered.clone().wait_for(|answered| *answered >= count).await.is_ok();
+        assert!(reached, "the daemon has ended");
+    }
+
+    /// Something happens to an object; known to every request from now on.
     pub(crate) fn happen(&self, object: &'static str) {
         self.events.send(object).unwrap();
     }
@@ -81,12 +90,18 @@ async fn run(
     mut requests: mpsc::Receiver<Request>,
     mut happening: mpsc::UnboundedReceiver<&'static str>,
     newest: watch::Sender<u64>,
+    answers: watch::Sender<u64>,
 ) {
     let mut daemon = Daemon { model: model(), ..Daemon::default() };
     loop {
         tokio::select! {
+            // What has happened before a request is known to it.
+            biased;
             Some(object) = happening.recv() => daemon.happen(object),
-            Some(request) = requests.recv() => daemon.take(request),
+            Some(request) = requests.recv() => {
+                daemon.take(request);
+                answers.send_modify(|answered| *answered += 1);
+            }
             else => break,
         }
         newest.send_replace(daemon.events.last().map_or(0, |event| event.sequence));

@@ -43,7 +43,7 @@ pub enum Request {
     /// Events, without waiting for one.
     Events {
         /// Those after this one; the newest when none. [`Events::last`] is the sequence number of the last one that is given,
-        /// else this one, else that of the newest, else 0.
+        /// else this one when there is none after it, else that of the newest that there ever was, else 0.
         after: Option<u64>,
         /// At most so many; at least 1.
         limit: usize,

@@ -1,5 +1,6 @@
 //! What a wish for overrides comes to. Pure: the daemon carries it out.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -46,7 +47,8 @@ pub fn set(
     let action = action(wish)?;
     let expires = expires(wish, now)?;
     let objects = pattern::overridden(model, &wish.pattern, wish.kind.map(Into::into), &action)?;
-    let same = |one: &&Override| one.action.aspect() == action.aspect() && objects.contains(&one.object);
+    let known: HashSet<&Object> = objects.iter().collect();
+    let same = |one: &&Override| one.action.aspect() == action.aspect() && known.contains(&one.object);
     let replaced = held.iter().filter(same).cloned().collect();
     let new = |object: &Object| Override {
         id: ids(),
@@ -142,7 +144,7 @@ fn expires(wish: &NewOverride, now: u64) -> Result<Option<u64>, ApiError> {
         (None, Some(lasting)) => {
             let wrong = |what: &str| {
                 invalid(format!(
-                    "for \"{lasting}\": {what}; allowed are a number and a unit, like \"90s\", \"30m\" or \"1h\", up to ten years"
+                    "for \"{lasting}\": {what}; allowed are a number and a unit, like \"30m\", \"1h\" or \"7d\", up to ten years"
                 ))
             };
             let parsed = parse_duration(lasting).ok_or_else(|| wrong("not a duration"))?;

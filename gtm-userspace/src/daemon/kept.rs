@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::StartError;
+use super::overrides::over_by;
+use super::{StartError, events};
 use crate::clock;
 use crate::config::Model;
 use crate::config::model::Check;
@@ -39,9 +40,10 @@ impl Kept {
     pub(super) fn open(model: &Model) -> Result<(Self, Decided), StartError> {
         let store = Arc::new(Store::open(&model.store.file)?);
         let mut health = store.health()?;
-        let decided =
-            Decided { overrides: store.overrides()?, memory: Memory::from_entries(store.memory()?) };
-        let last = store.newest_events(1)?.last().map_or(0, |event| event.sequence);
+        // Those that were over before this start are not in force for a moment.
+        let (over, overrides) = over_by(clock::wall(), store.overrides()?);
+        let decided = Decided { overrides, memory: Memory::from_entries(store.memory()?) };
+        let last = store.last_event()?;
         let (sender, newest) = watch::channel(last);
         let writer = Writer::start(Arc::clone(&store), move |sequence| {
             sender.send_replace(sequence);
@@ -50,6 +52,7 @@ impl Kept {
 
         let current: HashSet<String> = model.checks.iter().map(|check| identity_of(model, check)).collect();
         let mut batch = Batch::default();
+        over.keep_in(&mut batch).iter().for_each(events::log);
         health.retain(|identity, _| {
             let is_current = current.contains(identity);
             if !is_current {
@@ -74,6 +77,11 @@ impl Kept {
     /// Tells the sequence of the newest event in the store.
     pub(super) fn newest(&self) -> watch::Receiver<u64> {
         self.newest.clone()
+    }
+
+    /// Keeps a batch soon.
+    pub(super) fn put(&self, batch: Batch) {
+        self.writer.put(batch);
     }
 
     /// Keeps the state of a check.

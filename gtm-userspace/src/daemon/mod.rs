@@ -26,6 +26,7 @@ use crate::health::Prober;
 use crate::inputs::Inputs;
 use crate::server::BindError;
 use crate::store::StoreError;
+use kept::Kept;
 use service::Running;
 
 /// Requests that wait for the loop; more wait with their clients.
@@ -71,23 +72,16 @@ pub async fn run(config: &Path) -> Result<(), StartError> {
     raise_file_limit();
     let inputs = tokio::task::block_in_place(|| Inputs::load(config)).map_err(StartError::Inputs)?;
     let prober = Prober::new().map_err(|error| StartError::Tls(error.to_string()))?;
-    let mut running = Running::start(config, inputs, Arc::new(prober))?;
+    let (kept, decided) = tokio::task::block_in_place(|| Kept::open(&inputs.model))?;
     let (sender, mut requests) = mpsc::channel(REQUESTS);
-    let control =
-        control::server::Server::start(&running.model.control.socket, sender, running.kept.newest());
-    let control = match control {
-        Ok(control) => control,
-        Err(error) => {
-            running.stop().await;
-            return Err(error.into());
-        }
-    };
+    // Before anything serves: whoever finds another daemon here leaves no trace. Requests wait until it does.
+    let control = control::server::Server::start(&inputs.model.control.socket, sender, kept.newest())?;
+    let mut running = Running::start(config, inputs, (kept, decided), Arc::new(prober))?;
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            // Signals first: a flood of verdicts does not keep an operator out.
-            biased;
+            // Whichever is ready, by chance: a flood of verdicts does not keep an operator out, nor one of requests a verdict.
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = hangup.recv() => drop(running.reload().await),

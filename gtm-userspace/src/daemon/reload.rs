@@ -102,17 +102,16 @@ impl Running {
     }
 }
 
-/// That files were refused: the geo data where all problems are of it, else the configuration.
+/// That files were refused; geo data that cannot be used is told apart.
 fn refused(problems: &[Problem]) -> Vec<Event> {
-    let is_geo = |problem: &Problem| problem.key.starts_with("geo.");
-    let told = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-    let reason = format!("{} problems, and what ran before goes on: {told}", problems.len());
-    let (kind, object) = if problems.iter().all(is_geo) {
-        (EventKind::GeoDataRefused, "geo data")
-    } else {
-        (EventKind::ConfigurationRefused, "configuration")
+    let event = |kind, object: &str, problems: &[&Problem]| {
+        let told = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        events::event(kind, object, format!("the running one goes on; problems: {}: {told}", problems.len()))
     };
-    vec![events::event(kind, object, reason)]
+    let geo: Vec<&Problem> = problems.iter().filter(|problem| problem.key.starts_with("geo.")).collect();
+    let all: Vec<&Problem> = problems.iter().collect();
+    let geo = (!geo.is_empty()).then(|| event(EventKind::GeoDataRefused, "geo data", &geo));
+    geo.into_iter().chain([event(EventKind::ConfigurationRefused, "configuration", &all)]).collect()
 }
 
 /// The verdict that each check of the new configuration begins with: that of the old check of the same target under

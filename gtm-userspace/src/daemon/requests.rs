@@ -1,5 +1,7 @@
 //! Answers requests of the control API, between two changes.
 
+use serde::Serialize;
+
 use super::overrides::OverrideChange;
 use super::service::Running;
 use super::status;
@@ -53,11 +55,15 @@ impl Running {
 
     fn events(&self, after: Option<u64>, limit: usize) -> Result<Events, StoreError> {
         let store = self.kept.store();
+        // Before the events are read: one that comes in between is among those that follow.
+        let newest = store.last_event()?;
         let events = match after {
             Some(after) => store.events_after(after, limit)?,
             None => store.newest_events(limit)?,
         };
-        let last = events.last().map(|event| event.sequence).or(after).unwrap_or(0);
+        // Who has seen later ones has seen those of another store, and would wait in vain for this one to get there.
+        let seen = after.map_or(newest, |after| after.min(newest));
+        let last = events.last().map_or(seen, |event| event.sequence);
         Ok(Events { events: events.into_iter().map(Into::into).collect(), last })
     }
 
@@ -84,7 +90,7 @@ impl Running {
             }
             Write::Return(request) => {
                 let returned = self.return_now(&request);
-                self.carry_out(returned.map(|returned| (OverrideChange::default(), returned)), idempotency)
+                self.acknowledge(returned, idempotency)
             }
             Write::Reload => {
                 let reloaded = self.reload().await;
@@ -93,13 +99,13 @@ impl Running {
                     generation: Generation { number: self.generation.number, since: self.generation.since },
                     warnings: warnings.iter().map(Into::into).collect(),
                 });
-                self.carry_out(reloaded.map(|reloaded| (OverrideChange::default(), reloaded)), idempotency)
+                self.acknowledge(reloaded, idempotency)
             }
         }
     }
 
     /// Changes the overrides and keeps the answer with them, all or nothing.
-    fn carry_out<T: serde::Serialize>(
+    fn carry_out<T: Serialize>(
         &mut self,
         outcome: Result<(OverrideChange, T), ApiError>,
         idempotency: Option<&Idempotency>,
@@ -109,21 +115,38 @@ impl Running {
             Err(error) => (OverrideChange::default(), Err(error)),
         };
         let written = Written::now(outcome);
-        let mut batch = Batch::default();
-        if let Some(idempotency) = idempotency
-            && let Some(record) = idempotency.record(&written)
-        {
-            match serde_json::to_string(&record) {
-                Ok(body) => {
-                    let response = Response { request: record.request, body, time: clock::wall() };
-                    batch.put_response(idempotency.key.clone(), response);
-                }
-                Err(error) => return Written::now::<()>(Err(internal(&error))),
+        let kept = record(idempotency, &written).and_then(|batch| {
+            if change.is_empty() && batch.is_empty() {
+                // A dry run, or a refusal: nobody waits for the disk.
+                return Ok(());
             }
-        }
-        match self.change_overrides(change, batch) {
-            Ok(()) => written,
-            Err(error) => Written::now::<()>(Err(internal(&error))),
+            self.change_overrides(change, batch).map_err(|error| internal(&error))
+        });
+        kept.map_or_else(|error| Written::now::<()>(Err(error)), |()| written)
+    }
+
+    /// Keeps the answer to what is done already, and all that came of it, before the answer is given.
+    fn acknowledge<T: Serialize>(
+        &mut self,
+        outcome: Result<T, ApiError>,
+        idempotency: Option<&Idempotency>,
+    ) -> Written {
+        let is_done = outcome.is_ok();
+        let written = Written::now(outcome);
+        let kept = record(idempotency, &written).and_then(|batch| {
+            if !is_done && batch.is_empty() {
+                return Ok(());
+            }
+            let committed = tokio::task::block_in_place(|| self.kept.commit(batch));
+            committed.map(drop).map_err(|error| internal(&error))
+        });
+        match kept {
+            Err(error) if is_done => {
+                let message = format!("done, but a restart may forget it: {}", error.message);
+                Written::now::<()>(Err(ApiError { message, ..error }))
+            }
+            // What was refused says more than that this was not kept.
+            Ok(()) | Err(_) => written,
         }
     }
 
@@ -163,6 +186,19 @@ impl Running {
         }
         Ok(Returned { objects: objects.into_iter().map(Into::into).collect(), switched })
     }
+}
+
+/// What is to be kept of the answer to a request.
+fn record(idempotency: Option<&Idempotency>, written: &Written) -> Result<Batch, ApiError> {
+    let mut batch = Batch::default();
+    if let Some(idempotency) = idempotency
+        && let Some(record) = idempotency.record(written)
+    {
+        let body = serde_json::to_string(&record).map_err(|error| internal(&error))?;
+        let response = Response { request: record.request, body, time: clock::wall() };
+        batch.put_response(idempotency.key.clone(), response);
+    }
+    Ok(batch)
 }
 
 fn send<T>(reply: Reply<T>, answer: Result<T, ApiError>) {

@@ -56,12 +56,16 @@ pub(super) struct Generation {
 
 impl Running {
     /// Starts serving; whatever was started before an error is ended again.
-    pub(super) fn start(config: &Path, inputs: Inputs, prober: Arc<Prober>) -> Result<Self, StartError> {
+    pub(super) fn start(
+        config: &Path,
+        inputs: Inputs,
+        (kept, Decided { overrides, memory }): (Kept, Decided),
+        prober: Arc<Prober>,
+    ) -> Result<Self, StartError> {
         let Inputs { model, partition, databases, warnings } = inputs;
         for warning in &warnings {
             tracing::warn!("{warning}");
         }
-        let (kept, Decided { overrides, memory }) = tokio::task::block_in_place(|| Kept::open(&model))?;
         let (sender, changes) = mpsc::channel(CHANGES);
         let health = Scheduler::start(&model.checks, &model.templates, kept.health(), prober, sender);
         let verdicts = health.states().into_iter().map(|state| state.verdict).collect();

@@ -1,24 +1,27 @@
 //! The state of everything, as the control API gives it.
 
+use std::collections::HashMap;
+
 use gtm_common::counters::Outcome;
 
 use super::service::Running;
 use crate::clock;
 use crate::config::Model;
-use crate::config::model::{AccessDomain, DomainId, PoolId};
+use crate::config::model::{DomainId, PoolId};
 use crate::control::api::{
     Address, Answers, Check, Domain, DomainAnswer, Generation, Interface, Pool, Rate, Service, Status,
 };
 use crate::dataplane::Dataplane;
 use crate::decision::changes::why;
 use crate::decision::conditions::{Availability, Conditions};
-use crate::decision::overrides::{Object, Override};
+use crate::decision::overrides::Object;
 use crate::decision::route::Route;
 
 /// The state of everything now.
 pub(super) fn status(running: &Running) -> Status {
     let model = &running.model;
     let conditions = running.decider.conditions();
+    let ids = Ids::new(conditions);
     let unforced = conditions.clone().with_overrides(model, Vec::new());
     Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -27,12 +30,12 @@ pub(super) fn status(running: &Running) -> Status {
         generation: Generation { number: running.generation.number, since: running.generation.since },
         service: service(running),
         answers: answers(running),
-        domains: domains(running),
+        domains: domains(running, &unforced, &ids),
         pools: (0..model.pools.len())
-            .map(|pool| self::pool(model, conditions, &unforced, PoolId(pool)))
+            .map(|pool| self::pool(model, conditions, &unforced, &ids, PoolId(pool)))
             .collect(),
         addresses: (0..model.pools.len())
-            .flat_map(|pool| addresses(model, conditions, &unforced, PoolId(pool)))
+            .flat_map(|pool| addresses(model, conditions, &unforced, &ids, PoolId(pool)))
             .collect(),
         checks: checks(running),
         overrides: conditions.forced.list().iter().cloned().map(Into::into).collect(),
@@ -65,7 +68,7 @@ fn answers(running: &Running) -> Answers {
     }
 }
 
-fn domains(running: &Running) -> Vec<Domain> {
+fn domains(running: &Running, unforced: &Conditions, ids: &Ids<'_>) -> Vec<Domain> {
     let (model, decider) = (&running.model, &running.decider);
     let conditions = decider.conditions();
     let mut domains: Vec<Domain> = model
@@ -77,9 +80,11 @@ fn domains(running: &Running) -> Vec<Domain> {
             steered: domain.steered.to_string(),
             enabled: conditions.is_enabled(DomainId(index), domain.enabled),
             state: conditions.domain(model, DomainId(index)),
+            health: unforced.domain(model, DomainId(index)),
             policy: domain.policy.to_string(),
             answers: Vec::new(),
-            overrides: ids(conditions, |object| is_domain(object, domain)),
+            overrides: ids
+                .of(&[Object::Domain { name: domain.name.to_string(), steered: domain.steered.to_string() }]),
         })
         .collect();
     for (id, route, choice) in decider.slots() {
@@ -105,7 +110,7 @@ fn sources(model: &Model, route: &Route) -> Vec<String> {
     names
 }
 
-fn pool(model: &Model, conditions: &Conditions, unforced: &Conditions, id: PoolId) -> Pool {
+fn pool(model: &Model, conditions: &Conditions, unforced: &Conditions, ids: &Ids<'_>, id: PoolId) -> Pool {
     let pool = model.pool(id);
     let Availability { available, total } = conditions.availability(model, id);
     Pool {
@@ -116,7 +121,7 @@ fn pool(model: &Model, conditions: &Conditions, unforced: &Conditions, id: PoolI
         available,
         total,
         policy: pool.policy.to_string(),
-        overrides: ids(conditions, |object| matches!(object, Object::Pool { name } if *name == pool.name)),
+        overrides: ids.of(&[Object::Pool { name: pool.name.clone() }]),
     }
 }
 
@@ -124,24 +129,21 @@ fn addresses<'m>(
     model: &'m Model,
     conditions: &'m Conditions,
     unforced: &'m Conditions,
+    ids: &'m Ids<'m>,
     id: PoolId,
 ) -> impl Iterator<Item = Address> + 'm {
     let pool = model.pool(id);
     pool.addresses.iter().enumerate().map(move |(position, address)| {
         let shown = address.target.to_string();
-        let is_this = |object: &Object| match object {
-            Object::Address { pool: of, target } => {
-                *target == shown && of.as_ref().is_none_or(|of| *of == pool.name)
-            }
-            Object::Pool { .. } | Object::Domain { .. } => false,
-        };
+        let pools = [None, Some(pool.name.clone())];
+        let about = pools.map(|pool| Object::Address { pool, target: shown.clone() });
         Address {
             pool: pool.name.clone(),
             ordinal: address.ordinal,
             weight: address.weight,
             state: conditions.address(id, position, address),
             health: unforced.address(id, position, address),
-            overrides: ids(conditions, is_this),
+            overrides: ids.of(&about),
             address: shown,
         }
     })
@@ -160,13 +162,22 @@ fn checks(running: &Running) -> Vec<Check> {
     model.checks.iter().zip(states).map(check).collect()
 }
 
-/// Ids of the overrides about an object.
-fn ids(conditions: &Conditions, is_about: impl Fn(&Object) -> bool) -> Vec<u64> {
-    let about = |said: &&Override| is_about(&said.object);
-    conditions.forced.list().iter().filter(about).map(|said| said.id).collect()
-}
+/// Ids of the overrides about each object.
+struct Ids<'c>(HashMap<&'c Object, Vec<u64>>);
 
-fn is_domain(object: &Object, domain: &AccessDomain) -> bool {
-    matches!(object, Object::Domain { name, steered }
-        if *name == domain.name.to_string() && *steered == domain.steered.to_string())
+impl<'c> Ids<'c> {
+    fn new(conditions: &'c Conditions) -> Self {
+        let mut ids: HashMap<&Object, Vec<u64>> = HashMap::new();
+        for said in conditions.forced.list() {
+            ids.entry(&said.object).or_default().push(said.id);
+        }
+        Self(ids)
+    }
+
+    /// Those about any of these, ascending.
+    fn of(&self, objects: &[Object]) -> Vec<u64> {
+        let mut ids: Vec<u64> = objects.iter().filter_map(|one| self.0.get(one)).flatten().copied().collect();
+        ids.sort_unstable();
+        ids
+    }
 }

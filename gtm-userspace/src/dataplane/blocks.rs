@@ -45,8 +45,11 @@ fn collect<'a>(answer: &'a Answer, nodes: &mut HashSet<&'a Answer>) {
 /// Words of one node.
 fn length(node: &Answer) -> usize {
     match node {
-        Answer::Records(block) => 1 + block.bytes.len().div_ceil(8),
-        _ => 1 + node.members().count() * (size_of::<abi::Member>() / 8),
+        Answer::Records(block) | Answer::ZoneRecords(block) => 1 + block.bytes.len().div_ceil(8),
+        Answer::Turn(_) | Answer::Weighted(_) | Answer::Sticky(..) | Answer::Gather { .. } => {
+            1 + node.members().count() * (size_of::<abi::Member>() / 8)
+        }
+        Answer::Empty { .. } | Answer::Zone => 0,
     }
 }
 
@@ -62,10 +65,7 @@ impl Blocks {
             return Ok(*placed);
         }
         let nodes = answer.members().map(|member| self.place(member)).collect::<Result<Vec<_>, _>>()?;
-        let bytes = match answer {
-            Answer::Records(block) => [head(block).as_bytes(), &block.bytes].concat(),
-            _ => [choice_head(answer).as_bytes(), members(answer, &nodes).as_bytes()].concat(),
-        };
+        let bytes = node(answer, &nodes);
         let reference = self.cursor.take(length(answer));
         if usize::try_from(reference.page()).is_ok_and(|page| page >= self.map.len()) {
             return Err(DataplaneError::BlocksFull);
@@ -76,44 +76,48 @@ impl Blocks {
     }
 }
 
-/// What is for the kernel is small: see [`Answer::is_for_kernel`].
-fn narrow<T: TryFrom<usize> + Default>(number: usize) -> T {
-    T::try_from(number).unwrap_or_default()
+/// The node of an answer whose members have these.
+fn node(answer: &Answer, nodes: &[PageRef]) -> Vec<u8> {
+    let (scope_v4, scope_v6) = answer.sticky_bits();
+    let head =
+        |kind| ChoiceHead { kind, members: narrow(nodes.len()), scope_v4, scope_v6, ..ChoiceHead::default() };
+    match answer {
+        Answer::Records(block) => records(kind::RECORDS, block),
+        Answer::ZoneRecords(block) => records(kind::ZONE_RECORDS, block),
+        Answer::Turn(_) => choice(head(kind::TURN), &[], nodes),
+        Answer::Weighted(members) => choice(head(kind::WEIGHTED), members, nodes),
+        Answer::Sticky(sticky, members) => {
+            let head = ChoiceHead { sticky_v4: sticky.ipv4, sticky_v6: sticky.ipv6, ..head(kind::STICKY) };
+            choice(head, members, nodes)
+        }
+        Answer::Gather { max, .. } => {
+            let max = u16::try_from(*max).unwrap_or(u16::MAX);
+            choice(ChoiceHead { max, ..head(kind::GATHER) }, &[], nodes)
+        }
+        Answer::Empty { .. } | Answer::Zone => Vec::new(),
+    }
 }
 
-fn head(block: &Block) -> BlockHead {
-    BlockHead {
-        kind: kind::RECORDS,
+fn records(kind: u8, block: &Block) -> Vec<u8> {
+    let head = BlockHead {
+        kind,
         count: narrow(block.count),
         len: narrow(block.len()),
         step: narrow(block.record_len),
         rotations: narrow(block.rotations),
-    }
-}
-
-fn choice_head(answer: &Answer) -> ChoiceHead {
-    let (scope_v4, scope_v6) = answer.sticky_bits();
-    let members = narrow(answer.members().count());
-    let head = ChoiceHead { members, scope_v4, scope_v6, ..ChoiceHead::default() };
-    match answer {
-        Answer::Turn(_) | Answer::Records(_) | Answer::Empty { .. } | Answer::Zone => {
-            ChoiceHead { kind: kind::TURN, ..head }
-        }
-        Answer::Weighted(_) => ChoiceHead { kind: kind::WEIGHTED, ..head },
-        Answer::Sticky(sticky, _) => {
-            ChoiceHead { kind: kind::STICKY, sticky_v4: sticky.ipv4, sticky_v6: sticky.ipv6, ..head }
-        }
-        Answer::Gather { max, .. } => {
-            ChoiceHead { kind: kind::GATHER, max: u16::try_from(*max).unwrap_or(u16::MAX), ..head }
-        }
-    }
-}
-
-fn members(answer: &Answer, nodes: &[PageRef]) -> Vec<abi::Member> {
-    let parts: &[Member] = match answer {
-        Answer::Weighted(members) | Answer::Sticky(_, members) => members,
-        _ => &[],
     };
-    let parts = parts.iter().map(|member| (member.key, member.weight)).chain(std::iter::repeat((0, 0)));
-    nodes.iter().zip(parts).map(|(node, (key, weight))| abi::Member { key, weight, node: *node }).collect()
+    [head.as_bytes(), &block.bytes].concat()
+}
+
+/// A choice; members that are given no key and weight have zeros.
+fn choice(head: ChoiceHead, members: &[Member], nodes: &[PageRef]) -> Vec<u8> {
+    let parts = members.iter().map(|member| (member.key, member.weight)).chain(std::iter::repeat((0, 0)));
+    let member = |(node, (key, weight)): (&PageRef, _)| abi::Member { key, weight, node: *node };
+    let members: Vec<abi::Member> = nodes.iter().zip(parts).map(member).collect();
+    [head.as_bytes(), members.as_bytes()].concat()
+}
+
+/// What is for the kernel is small: see [`Answer::is_for_kernel`].
+fn narrow<T: TryFrom<usize> + Default>(number: usize) -> T {
+    T::try_from(number).unwrap_or_default()
 }

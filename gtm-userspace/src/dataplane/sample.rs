@@ -37,7 +37,7 @@ pub(super) fn check(
     for (name, entries) in table.names.iter().step_by(step) {
         for entry in entries {
             let qtype = if entry.qtype == ANY_TYPE { rtype::A } else { entry.qtype };
-            let answer = table.find(name, qtype, client).map(|steered| steered.answer);
+            let answer = table.look_up(name, qtype, client).map(|steered| steered.answer);
             let frame = query(client, server, name, qtype);
             let (action, reply) = generation.run(&frame)?;
             let passed = action == XDP_PASS && reply == frame;

@@ -14,10 +14,12 @@ use crate::config::model::{Sticky, Target};
 use crate::name::Name;
 
 mod picked;
+mod settled;
 #[cfg(test)]
 mod tests;
 
 pub use self::picked::Picked;
+pub use self::settled::settled;
 
 /// Offset of the length of its data in a record whose owner is a pointer.
 const RDLENGTH: usize = 10;
@@ -47,6 +49,8 @@ pub enum Answer {
     },
     /// What the zone itself says.
     Zone,
+    /// The same, and these are all its records of the steered type: the kernel can answer them as well.
+    ZoneRecords(Block),
 }
 
 /// One of several.
@@ -79,7 +83,7 @@ impl Answer {
     /// Most records that one answer holds.
     pub fn most_records(&self) -> usize {
         match self {
-            Self::Records(block) => block.count,
+            Self::Records(block) | Self::ZoneRecords(block) => block.count,
             Self::Gather { members, max } => members.iter().map(Self::most_records).sum::<usize>().min(*max),
             Self::Turn(_) | Self::Weighted(_) | Self::Sticky(..) | Self::Empty { .. } | Self::Zone => {
                 self.members().map(Self::most_records).max().unwrap_or_default()
@@ -90,7 +94,7 @@ impl Answer {
     /// Most bytes that the records of one answer take.
     pub fn most_bytes(&self) -> usize {
         match self {
-            Self::Records(block) => block.len(),
+            Self::Records(block) | Self::ZoneRecords(block) => block.len(),
             Self::Gather { members, .. } => members.iter().map(Self::most_bytes).sum(),
             Self::Turn(_) | Self::Weighted(_) | Self::Sticky(..) | Self::Empty { .. } | Self::Zone => {
                 self.members().map(Self::most_bytes).max().unwrap_or_default()
@@ -112,9 +116,14 @@ impl Answer {
         let (plain, weighed): (&[Self], &[Member]) = match self {
             Self::Turn(members) | Self::Gather { members, .. } => (members, &[]),
             Self::Weighted(members) | Self::Sticky(_, members) => (&[], members),
-            Self::Records(_) | Self::Empty { .. } | Self::Zone => (&[], &[]),
+            Self::Records(_) | Self::Empty { .. } | Self::Zone | Self::ZoneRecords(_) => (&[], &[]),
         };
         plain.iter().chain(weighed.iter().map(|member| &member.answer))
+    }
+
+    /// True when the server leaves it to the zone.
+    pub fn is_of_zone(&self) -> bool {
+        matches!(self, Self::Zone | Self::ZoneRecords(_))
     }
 
     /// True when the kernel can answer it alone. Left to the server are: what has no records; an alias into our zones,
@@ -127,7 +136,9 @@ impl Answer {
                     && members.iter().all(|member| member.is_choice(1) && member.most_bytes() <= MAX_GATHERED)
                     && is_distinct(members)
             }
-            _ => self.is_choice(2),
+            Self::Records(_) | Self::Turn(_) | Self::Weighted(_) | Self::Sticky(..) => self.is_choice(2),
+            Self::ZoneRecords(block) => block.len() <= MAX_ANSWER,
+            Self::Empty { .. } | Self::Zone => false,
         }
     }
 
@@ -144,15 +155,20 @@ impl Answer {
                     && self.members().count() <= MAX_MEMBERS
                     && self.members().all(|member| member.is_choice(depth - 1))
             }
-            Self::Gather { .. } | Self::Empty { .. } | Self::Zone => false,
+            Self::Gather { .. } | Self::Empty { .. } | Self::Zone | Self::ZoneRecords(_) => false,
         }
     }
 
     /// Every record that some answer may hold.
     fn records(&self) -> HashSet<&[u8]> {
         match self {
-            Self::Records(block) => block.bytes.chunks_exact(block.record_len.max(1)).collect(),
-            _ => self.members().flat_map(Self::records).collect(),
+            Self::Records(block) | Self::ZoneRecords(block) => {
+                block.bytes.chunks_exact(block.record_len.max(1)).collect()
+            }
+            Self::Turn(_) | Self::Weighted(_) | Self::Sticky(..) | Self::Gather { .. } => {
+                self.members().flat_map(Self::records).collect()
+            }
+            Self::Empty { .. } | Self::Zone => HashSet::new(),
         }
     }
 }
@@ -278,17 +294,14 @@ fn single_address(selection: &Selection) -> Option<&Target> {
 impl Answer {
     /// True when these records, in this order, can be the answer to the client in some turn.
     pub fn admits(&self, records: &[&[u8]], client: IpAddr) -> bool {
-        match self {
-            Self::Empty { .. } | Self::Zone => records.is_empty(),
-            _ => self.ends(records, 0, usize::MAX, client).contains(&records.len()),
-        }
+        self.ends(records, 0, usize::MAX, client).contains(&records.len())
     }
 
     /// Where an answer of this can end among the records, if it begins at `from` and all those before are answered
     /// already, at most `max` in all.
     fn ends(&self, records: &[&[u8]], from: usize, max: usize, client: IpAddr) -> BTreeSet<usize> {
         match self {
-            Self::Records(block) => {
+            Self::Records(block) | Self::ZoneRecords(block) => {
                 let rotations = 0..u32::try_from(block.rotations).unwrap_or(u32::MAX);
                 rotations.filter_map(|turn| follow(block.records(turn), records, from, max)).collect()
             }

@@ -47,6 +47,21 @@ impl Block {
         })
     }
 
+    /// The block of all these RDATA of one type, always in this order; `None` without any, or when they differ in length.
+    pub fn of_set(rtype: u16, rdata: &[impl AsRef<[u8]>], ttl: u32) -> Option<Self> {
+        let records: Vec<Vec<u8>> =
+            rdata.iter().map(|rdata| resource_record(rtype, rdata.as_ref(), ttl)).collect();
+        let record_len = records.first()?.len();
+        let is_uniform = records.iter().all(|record| record.len() == record_len);
+        is_uniform.then(|| Self {
+            count: records.len(),
+            record_len,
+            rotations: 1,
+            bytes: records.concat().into(),
+            alias: None,
+        })
+    }
+
     /// Length of one answer in bytes; the same in every rotation.
     pub fn len(&self) -> usize {
         self.count * self.record_len
@@ -70,13 +85,18 @@ impl Block {
     }
 }
 
-/// One resource record: owner pointer, type, class IN, TTL, RDLENGTH, RDATA (RFC 1035 section 4.1.3).
+/// The record that answers a target.
 fn record(target: &Target, ttl: u32) -> Vec<u8> {
     let (rtype, rdata) = match target {
         Target::Ip(IpAddr::V4(address)) => (rtype::A, address.octets().to_vec()),
         Target::Ip(IpAddr::V6(address)) => (rtype::AAAA, address.octets().to_vec()),
         Target::Name(name) => (rtype::CNAME, name.as_wire().to_vec()),
     };
+    resource_record(rtype, &rdata, ttl)
+}
+
+/// One resource record: owner pointer, type, class IN, TTL, RDLENGTH, RDATA (RFC 1035 section 4.1.3).
+fn resource_record(rtype: u16, rdata: &[u8], ttl: u32) -> Vec<u8> {
     let mut record = vec![0xc0, 0x0c];
     record.extend(rtype.to_be_bytes());
     record.extend(class::IN.to_be_bytes());

@@ -8,8 +8,9 @@ use super::memory::domain_key;
 use super::route::{Route, Stop};
 use super::selection::{Member, Response, Selection};
 use crate::config::Model;
-use crate::config::model::{AccessDomain, DomainId, Policy, PoolId, PoolUse, Preemption, SourceId, Sticky};
+use crate::config::model::{AccessDomain, DomainId, Policy, PoolId, PoolUse, SourceId, Sticky};
 
+pub use all_down::from_fallback_pool;
 pub use pool::from_pool;
 
 /// What is answered, and why.
@@ -149,7 +150,7 @@ impl Choosing<'_> {
 
     /// Position of the pool where a non-preemptive access domain stands.
     fn current(&self, domain: &AccessDomain, source: Option<SourceId>) -> Option<usize> {
-        if domain.preemption == Preemption::Preemptive {
+        if !domain.stays() {
             return None;
         }
         let name = self.conditions.memory.position(&domain_key(self.model, domain, source))?;

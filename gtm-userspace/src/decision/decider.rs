@@ -7,7 +7,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use self::compile::Compiler;
+use gtm_common::wire::rtype;
+
 use super::answer::Answer;
+use super::block::Block;
 use super::changes::{Availability, Changes, Switch};
 use super::choose::{Choice, Choosing, Reason, choose};
 use super::conditions::{AddressState, Conditions, DomainState, PoolState};
@@ -15,11 +18,12 @@ use super::forced::Forced;
 use super::location::Location;
 use super::memory::{domain_key, last_good_key, pool_key};
 use super::overrides::{Object, Override};
-use super::route::Route;
+use super::route::{Route, Stop};
+use super::selection::Response;
 use super::table::AnswerTable;
 use crate::config::Model;
 use crate::config::model::{
-    AccessDomain, AllDownAction, CheckId, DomainId, Policy, PoolId, Preemption, SourceId, Verdict,
+    AccessDomain, AllDownAction, CheckId, DomainId, Policy, PoolId, SourceId, SteeredType, Verdict,
 };
 use crate::geo::Partition;
 use crate::name::Name;
@@ -77,11 +81,15 @@ impl Decider {
             let last_good = found
                 .filter(|found| found.all_down == AllDownAction::LastGood)
                 .map(|found| last_good_key(found, &route_text(&model, found, &route)));
-            let choice = Choice { response: super::Response::Zone, reason: Reason::Disabled };
+            let choice = Choice { response: Response::Zone, reason: Reason::Disabled };
             Slot { domain, route, last_good, choice }
         };
         let slots: Vec<Slot> = routes.into_iter().map(undecided).collect();
-        let answers = slots.iter().map(|_| Answer::Zone).collect();
+        let undecided = |slot: &Slot| {
+            let domain = model.domains.get(slot.domain.0);
+            domain.map_or(Answer::Zone, |domain| answer(&model, domain, &slot.choice))
+        };
+        let answers = slots.iter().map(undecided).collect();
         let table = AnswerTable::new(Location::new(partition), names, views, answers);
         let mut decider = Self {
             reach: Reach::new(&model, &slots),
@@ -200,7 +208,7 @@ impl Decider {
         if let Some(known) = shown.pools.get_mut(id.0).filter(|known| **known != state) {
             changes.pools.insert(id, (std::mem::replace(known, state), state));
         }
-        if pool.policy == Policy::Ordinal && pool.preemption == Preemption::NonPreemptive {
+        if pool.stays() {
             let available = pool.addresses.iter().zip(&states).filter(|(_, state)| state.is_available());
             let names: Vec<String> = available.map(|(address, _)| address.target.to_string()).collect();
             advance(conditions, pool_key(&pool.name), &names, changes);
@@ -214,7 +222,7 @@ impl Decider {
         if let Some(known) = self.shown.domains.get_mut(id.0).filter(|known| **known != state) {
             changes.domains.insert(id, (std::mem::replace(known, state), state));
         }
-        if domain.preemption == Preemption::NonPreemptive {
+        if domain.stays() {
             for source in sources(domain) {
                 let of_source = domain.pools.iter().filter(|used| {
                     source.is_none_or(|source| used.sources.contains(&source))
@@ -256,17 +264,15 @@ impl Decider {
         }
     }
 
-    /// Forgets what the model no longer has, and where levels stood that are not non-preemptive any more: when they are
-    /// again, it is no longer where they stand.
+    /// Forgets what the model no longer has. A level that is preemptive now stands nowhere: should it become non-preemptive
+    /// again, where it once stood is long past.
     fn forget_unused(&mut self) {
         let (model, slots) = (&self.model, &self.slots);
-        let stays = |preemption: Preemption| preemption == Preemption::NonPreemptive;
-        let pools = model.pools.iter().filter(|pool| stays(pool.preemption)).map(|pool| pool_key(&pool.name));
-        let groups = model
-            .domains
-            .iter()
-            .filter(|domain| stays(domain.preemption))
-            .flat_map(|domain| sources(domain).into_iter().map(|source| domain_key(model, domain, source)));
+        let pools = model.pools.iter().filter(|pool| pool.stays()).map(|pool| pool_key(&pool.name));
+        let groups =
+            model.domains.iter().filter(|domain| domain.stays()).flat_map(|domain| {
+                sources(domain).into_iter().map(|source| domain_key(model, domain, source))
+            });
         let last_good = slots.iter().filter_map(|slot| slot.last_good.clone());
         let used: BTreeSet<String> = pools.chain(groups).chain(last_good).collect();
         self.conditions.memory.retain(|key| used.contains(key));
@@ -284,19 +290,7 @@ impl Reach {
             }
         }
         for (index, domain) in model.domains.iter().enumerate() {
-            // The fallback pool as well, which need not be one of its own: it answers from where it stands, and checks move
-            // that.
-            let fallback = match domain.all_down {
-                AllDownAction::Pool(pool) => Some(pool),
-                AllDownAction::DefaultPool
-                | AllDownAction::AsIfUp
-                | AllDownAction::LastGood
-                | AllDownAction::Fixed(_)
-                | AllDownAction::NoData
-                | AllDownAction::ServFail
-                | AllDownAction::Refused => None,
-            };
-            for pool in domain.pools.iter().map(|used| used.pool).chain(fallback) {
+            for pool in domain.answering_pools() {
                 reach.domains_of_pool.entry(pool).or_default().push(DomainId(index));
             }
         }
@@ -342,12 +336,17 @@ fn sources(domain: &AccessDomain) -> Vec<Option<SourceId>> {
     sources.into_iter().map(Some).collect()
 }
 
-/// The pools of a route, and the addresses of those that choose by source, by name: what tells it from the other routes of the
+/// The stops of a route, and the addresses of pools that choose by source, by name: what tells it from the other routes of the
 /// access domain, and stays the same in the next configuration, whatever place they have there.
 fn route_text(model: &Model, domain: &AccessDomain, route: &Route) -> String {
     let name =
         |position: usize| domain.pools.get(position).map_or("", |used| model.pool(used.pool).name.as_str());
-    let stops: Vec<&str> = route.stops.iter().map(|stop| name(stop.position)).collect();
+    let source = |id: SourceId| model.sources.get(id.0).map_or("", |source| source.name.as_str());
+    let stop = |stop: &Stop| match stop.source {
+        Some(id) => format!("{} for {}", name(stop.position), source(id)),
+        None => name(stop.position).to_owned(),
+    };
+    let stops: Vec<String> = route.stops.iter().map(stop).collect();
     let of_pool = |(id, positions): &(PoolId, Vec<usize>)| {
         let pool = model.pool(*id);
         let addresses = positions.iter().filter_map(|position| pool.addresses.get(*position));
@@ -360,14 +359,31 @@ fn route_text(model: &Model, domain: &AccessDomain, route: &Route) -> String {
 
 /// The answer of a choice. An alias outside our zones is no concern of the server: nothing is added to it.
 fn answer(model: &Model, domain: &AccessDomain, choice: &Choice) -> Answer {
+    if choice.response == Response::Zone {
+        return zone_records(model, domain).map_or(Answer::Zone, Answer::ZoneRecords);
+    }
     let is_ours = |name: &Name| model.zones.iter().any(|zone| name.is_at_or_below(&zone.origin));
     Answer::compile(&choice.response, domain.ttl, is_ours)
+}
+
+/// The zone's own addresses at the name of an access domain.
+fn zone_records(model: &Model, domain: &AccessDomain) -> Option<Block> {
+    let rtype = match domain.steered {
+        SteeredType::A => rtype::A,
+        SteeredType::Aaaa => rtype::AAAA,
+        // It stands for every type.
+        SteeredType::Cname => return None,
+    };
+    let above = model.zones.iter().filter(|zone| domain.name.is_at_or_below(&zone.origin));
+    let zone = above.max_by_key(|zone| zone.origin.as_wire().len())?;
+    let set = zone.records(&domain.name, rtype)?;
+    Block::of_set(rtype, &set.rdata, set.ttl)
 }
 
 /// What everything is shown as, for those who ask.
 impl Decider {
     /// The last good answer that is remembered for a route of an access domain.
-    pub fn last_good(&self, domain: DomainId, route: &Route) -> Option<&super::Response> {
+    pub fn last_good(&self, domain: DomainId, route: &Route) -> Option<&Response> {
         let slot = self.slots.iter().find(|slot| slot.domain == domain && slot.route == *route)?;
         self.conditions.memory.last_good(slot.last_good.as_deref()?)
     }

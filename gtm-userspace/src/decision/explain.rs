@@ -14,6 +14,7 @@ use serde::Serialize;
 
 pub use self::client::{Client, ClientError};
 pub use self::steps::{AddressStep, PoolStep};
+use super::answer::settled;
 use super::changes;
 use super::choose::{Choosing, Reason, choose};
 use super::conditions::Conditions;
@@ -21,6 +22,7 @@ use super::conditions::DomainState;
 use super::decider::Decider;
 use super::overrides::{Object, Override};
 use super::route::{best_source, route};
+use super::selection::Response;
 use super::table::{self, Steered};
 use crate::config::Model;
 use crate::config::model::{AccessDomain, DomainId, Policy};
@@ -104,6 +106,8 @@ pub struct Steering {
     pub answer: Vec<String>,
     /// What is answered, in words: also how several are picked, or the response code.
     pub response: String,
+    /// What is left of it for this client, where answers depend on the client's prefix (`sticky`).
+    pub for_this_client: Option<String>,
     /// The overrides that touch this access domain, its pools or their addresses.
     pub overrides: Vec<String>,
     /// Time to live of the answer in seconds.
@@ -223,6 +227,7 @@ impl Explainer<'_> {
             },
             answer: choice.response.targets().into_iter().map(ToString::to_string).collect(),
             response: choice.response.to_string(),
+            for_this_client: for_this_client(&choice.response, client),
             overrides: overrides(conditions, model, domain),
             pools,
             other_pools,
@@ -233,9 +238,16 @@ impl Explainer<'_> {
     }
 }
 
-/// The overrides that touch an access domain, its pools or their addresses, in words.
+/// What is left of a response for a client, where choices by client prefix leave less.
+fn for_this_client(response: &Response, client: IpAddr) -> Option<String> {
+    let Response::Answer { selection, .. } = response else { return None };
+    let left = settled(selection, client);
+    (left != *selection).then(|| left.to_string())
+}
+
+/// The overrides that touch an access domain, the pools that may answer or their addresses, in words.
 fn overrides(conditions: &Conditions, model: &Model, domain: &AccessDomain) -> Vec<String> {
-    let pools = || domain.pools.iter().map(|used| model.pool(used.pool));
+    let pools = || domain.answering_pools().map(|id| model.pool(id));
     let touches = |said: &&Override| match &said.object {
         Object::Domain { name, steered } => {
             *name == domain.name.to_string() && *steered == domain.steered.to_string()

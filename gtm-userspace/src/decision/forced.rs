@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::overrides::{Action, Aspect, Object, Override};
+use super::overrides::{Action, Object, Override};
 use crate::config::Model;
-use crate::config::model::{DomainId, PoolId};
+use crate::config::model::{AccessDomain, DomainId, PoolId, Target};
+use crate::name::Name;
 
 /// The overrides of a model by what they are about; an override of something that the model does not have says nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,8 +45,9 @@ impl Forced {
     pub fn new(model: &Model, mut overrides: Vec<Override>) -> Self {
         overrides.sort_by_key(|said| (is_about_one_pool(&said.object), said.id));
         let mut forced = Self::default();
-        for said in &overrides {
-            forced.add(model, said);
+        if !overrides.is_empty() {
+            let named = Named::new(model);
+            overrides.iter().for_each(|said| forced.add(model, &named, said));
         }
         overrides.sort_by_key(|said| said.id);
         Self { list: overrides, ..forced }
@@ -71,30 +73,28 @@ impl Forced {
         self.domains.get(&domain).copied().unwrap_or_default()
     }
 
-    fn add(&mut self, model: &Model, said: &Override) {
+    fn add(&mut self, model: &Model, named: &Named<'_>, said: &Override) {
         match &said.object {
             Object::Address { pool, target } => {
-                let named = |name: &str| pool.as_ref().is_none_or(|pool| pool == name);
-                for (index, pool) in model.pools.iter().enumerate().filter(|(_, pool)| named(&pool.name)) {
-                    for (position, address) in pool.addresses.iter().enumerate() {
-                        if address.target.to_string() == *target {
-                            self.addresses.entry((PoolId(index), position)).or_default().take(&said.action);
-                        }
-                    }
+                let Ok(target) = target.parse::<Target>() else { return };
+                let is_meant = |id: PoolId| pool.as_ref().is_none_or(|pool| model.pool(id).name == *pool);
+                let places = named.addresses.get(&target).into_iter().flatten();
+                for place in places.filter(|(id, _)| is_meant(*id)) {
+                    self.addresses.entry(*place).or_default().take(&said.action);
                 }
             }
             Object::Pool { name } => {
-                if let Some(index) = model.pools.iter().position(|pool| pool.name == *name) {
-                    self.pools.entry(PoolId(index)).or_default().take(&said.action);
+                if let Some(id) = named.pools.get(name.as_str()) {
+                    self.pools.entry(*id).or_default().take(&said.action);
                 }
             }
             Object::Domain { name, steered } => {
-                let same = |domain: &crate::config::model::AccessDomain| {
-                    domain.steered.to_string() == *steered && domain.name.to_string() == *name
-                };
-                if let Some(index) = model.domains.iter().position(same) {
-                    let entry = self.domains.entry(DomainId(index)).or_default();
-                    if let (Action::Pin { pool }, Some(domain)) = (&said.action, model.domains.get(index)) {
+                let Ok(name) = name.parse::<Name>() else { return };
+                let of_name = named.domains.get(&name).into_iter().flatten();
+                let mut same = of_name.filter(|(_, domain)| domain.steered.to_string() == *steered);
+                if let Some((id, domain)) = same.next() {
+                    let entry = self.domains.entry(*id).or_default();
+                    if let Action::Pin { pool } = &said.action {
                         entry.pinned =
                             domain.pools.iter().position(|used| model.pool(used.pool).name == *pool);
                     }
@@ -102,6 +102,29 @@ impl Forced {
                 }
             }
         }
+    }
+}
+
+/// What overrides can be about, by what it is called.
+struct Named<'m> {
+    addresses: HashMap<&'m Target, Vec<(PoolId, usize)>>,
+    pools: HashMap<&'m str, PoolId>,
+    domains: HashMap<&'m Name, Vec<(DomainId, &'m AccessDomain)>>,
+}
+
+impl<'m> Named<'m> {
+    fn new(model: &'m Model) -> Self {
+        let mut named = Self { addresses: HashMap::new(), pools: HashMap::new(), domains: HashMap::new() };
+        for (index, pool) in model.pools.iter().enumerate() {
+            named.pools.insert(&pool.name, PoolId(index));
+            for (position, address) in pool.addresses.iter().enumerate() {
+                named.addresses.entry(&address.target).or_default().push((PoolId(index), position));
+            }
+        }
+        for (index, domain) in model.domains.iter().enumerate() {
+            named.domains.entry(&domain.name).or_default().push((DomainId(index), domain));
+        }
+        named
     }
 }
 
@@ -121,14 +144,4 @@ impl Said {
 
 fn is_about_one_pool(object: &Object) -> bool {
     matches!(object, Object::Address { pool: Some(_), .. })
-}
-
-/// The overrides that a new one about the same object and aspect takes the place of.
-pub fn replaced_by<'o>(
-    overrides: &'o [Override],
-    object: &Object,
-    aspect: Aspect,
-) -> impl Iterator<Item = &'o Override> {
-    let object = object.clone();
-    overrides.iter().filter(move |said| said.object == object && said.action.aspect() == aspect)
 }

@@ -25,7 +25,7 @@ use wildmatch::WildMatch;
 pub use error::PatternError;
 
 use super::overrides::{Action, Object};
-use crate::config::model::{AccessDomain, Policy, Pool, Preemption};
+use crate::config::model::{AccessDomain, Policy, Pool};
 use crate::config::{Model, suggestion};
 
 /// A kind of objects that can be overridden.
@@ -291,16 +291,9 @@ fn notices(object: &Object, users: impl Iterator<Item = (String, Policy)>) -> Re
 fn stays(model: &Model, object: &Object) -> bool {
     match object {
         Object::Address { .. } => false,
-        Object::Pool { name } => model.pools.iter().any(|pool| {
-            pool.name == *name
-                && pool.policy == Policy::Ordinal
-                && pool.preemption == Preemption::NonPreemptive
-        }),
+        Object::Pool { name } => model.pools.iter().any(|pool| pool.name == *name && pool.stays()),
         Object::Domain { name, steered } => model.domains.iter().any(|domain| {
-            domain.name.to_string() == *name
-                && domain.steered.to_string() == *steered
-                && matches!(domain.policy, Policy::Ordinal | Policy::NearestSource)
-                && domain.preemption == Preemption::NonPreemptive
+            domain.name.to_string() == *name && domain.steered.to_string() == *steered && domain.stays()
         }),
     }
 }

@@ -2,9 +2,7 @@
 //! change.
 
 use crate::config::Model;
-use crate::config::model::{
-    AccessDomain, AllDownAction, DEFAULT_SOURCE, Policy, Pool, PoolId, SourceFallback, SourceId,
-};
+use crate::config::model::{AccessDomain, DEFAULT_SOURCE, Policy, Pool, PoolId, SourceFallback, SourceId};
 use crate::geo::Class;
 
 /// The pools to try, first to last, and why each is here.
@@ -39,19 +37,8 @@ pub fn route(model: &Model, domain: &AccessDomain, class: &Class) -> Route {
     } else {
         (0..domain.pools.len()).map(|position| Stop { position, source: None }).collect()
     };
-    let fallback = match domain.all_down {
-        AllDownAction::Pool(pool) => Some(pool),
-        AllDownAction::DefaultPool
-        | AllDownAction::AsIfUp
-        | AllDownAction::LastGood
-        | AllDownAction::Fixed(_)
-        | AllDownAction::NoData
-        | AllDownAction::ServFail
-        | AllDownAction::Refused => None,
-    };
     // Of all pools, also those that the class does not use: an operator may pin it to any of them.
-    let pools = domain.pools.iter().map(|used| used.pool).chain(fallback);
-    let nearest = pools.filter(|pool| model.pool(*pool).policy == Policy::NearestSource);
+    let nearest = domain.answering_pools().filter(|pool| model.pool(*pool).policy == Policy::NearestSource);
     Route { stops, nearest: nearest.map(|id| (id, addresses(model.pool(id), class))).collect() }
 }
 

@@ -56,20 +56,24 @@ impl AnswerTable {
     ///
     /// An access domain of type CNAME answers every type of data; A and AAAA answer their own.
     pub fn find(&self, name: &Name, qtype: u16, client: IpAddr) -> Option<Steered> {
+        self.look_up(name, qtype, client).filter(|found| !found.answer.is_of_zone())
+    }
+
+    /// What the slot of the name and type holds for the client, also where it is left to the zone.
+    pub fn look_up(&self, name: &Name, qtype: u16, client: IpAddr) -> Option<Steered> {
         let entry = self.names.get(name)?.iter().find(|entry| entry.answers(qtype))?;
         let (class, scope) = if entry.is_tailored() { self.location.find(client)? } else { (ClassId(0), 0) };
         let answer = self.slot(entry, class)?.load_full();
         let (sticky_v4, sticky_v6) = answer.sticky_bits();
         let scope = scope.max(if client.is_ipv4() { sticky_v4 } else { sticky_v6 });
-        (*answer != Answer::Zone).then_some(Steered { answer, scope })
+        Some(Steered { answer, scope })
     }
 
     /// The names that are steered now: those whose access domains are not all left to the zone.
     pub fn steered_names(&self) -> impl Iterator<Item = &Name> {
         // Every slot of an access domain is left to the zone, or none.
-        let is_steered = |entry: &TypeEntry| {
-            self.slot(entry, ClassId(0)).is_some_and(|slot| **slot.load() != Answer::Zone)
-        };
+        let is_steered =
+            |entry: &TypeEntry| self.slot(entry, ClassId(0)).is_some_and(|slot| !slot.load().is_of_zone());
         let steered = self.names.iter().filter(move |(_, entries)| entries.iter().any(is_steered));
         steered.map(|(name, _)| name)
     }

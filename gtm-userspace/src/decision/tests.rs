@@ -4,6 +4,7 @@ mod explained;
 mod overrides;
 mod policies;
 mod properties;
+mod reloads;
 mod rules;
 mod scenario;
 mod states;
@@ -42,11 +43,12 @@ fn empty_model() -> Model {
 ///
 /// The number n is the address 10.0.0.n; after it may follow `online`, `offline`, `disabled`, `unchecked`, a weight `w3` and, in a
 /// `nearest-source` pool, `for a default`. Before the colon: `disabled`, a policy, `sticky`, `stays` (non-preemptive), a judgement
-/// (`any`, `all`, `50%`), `min2`, the weight in the access domain `w3`, and `for` with sources. Pools with `for` make the
-/// policy `nearest-source`, others `ordinal`.
+/// (`any`, `all`, `50%`), `min2`, the weight in the access domain `w3`, `spare` (not used by the access domain), and `for` with
+/// sources. Pools with `for` make the policy `nearest-source`, others `ordinal`.
 fn add_domain(model: &mut Model, name: &str, pools: &[&str]) {
     let mut uses = Vec::new();
     for (position, words) in pools.iter().enumerate() {
+        let mut is_spare = false;
         let (head, addresses) = words.split_once(':').unwrap_or(("", words));
         let (marks, sources) = head.split_once("for").unwrap_or((head, ""));
         let mut pool = Pool::new(format!("p{}", model.pools.len()), PoolKind::Ipv4);
@@ -54,6 +56,7 @@ fn add_domain(model: &mut Model, name: &str, pools: &[&str]) {
         for mark in marks.split_whitespace() {
             match mark {
                 "disabled" => pool.enabled = false,
+                "spare" => is_spare = true,
                 "sticky" => pool.sticky = Some(Sticky::default()),
                 "stays" => pool.preemption = Preemption::NonPreemptive,
                 "any" | "all" => pool.judgement = judgement(mark),
@@ -68,7 +71,7 @@ fn add_domain(model: &mut Model, name: &str, pools: &[&str]) {
             pool.addresses.push(address(model, words, ordinal));
         }
         use_of.sources = sources.split_whitespace().map(source).collect();
-        uses.push(use_of);
+        uses.extend((!is_spare).then_some(use_of));
         model.pools.push(pool);
     }
     let by_source = uses.iter().any(|used| !used.sources.is_empty());

@@ -210,3 +210,41 @@ fn the_demo_database_is_an_extract_of_the_full_one() {
         "etc/demo/country.mmdb differs; see etc/demo/README.md"
     );
 }
+
+/// Networks of the database that the comparison with gdnsd reads. gdnsd looks for a country within its continent alone, so
+/// that the demo database, which has none, is of no use to it. The networks are invented.
+const COMPARED: [(&str, &str, Option<&str>); 14] = [
+    ("1.16.0.0/12", "AS", Some("CN")),
+    ("1.64.0.0/14", "AS", Some("HK")),
+    ("1.80.0.0/15", "AS", None),
+    ("5.0.0.0/9", "EU", Some("DE")),
+    ("5.128.0.0/10", "EU", Some("FR")),
+    ("8.0.0.0/8", "NA", Some("US")),
+    ("11.32.0.0/11", "NA", Some("CA")),
+    ("196.64.0.0/10", "AF", Some("ZA")),
+    ("200.128.0.0/9", "SA", Some("BR")),
+    ("2400:4000::/22", "AS", Some("CN")),
+    ("2404:8000::/25", "AS", Some("HK")),
+    ("2600::/12", "NA", Some("US")),
+    ("2804::/16", "SA", Some("BR")),
+    ("2a00:8000::/17", "EU", Some("DE")),
+];
+
+/// Also makes it, when `GTM_WRITE_DEMO=1` is set.
+#[test]
+fn the_compared_database_is_as_written_here() {
+    let mut writer =
+        MmdbWriter::new(6, 24).describe("Invented-Country", "Invented networks for a test", 1_700_000_000);
+    for (network, continent, country) in COMPARED {
+        let code = |key, code: &str| Value::Map(vec![(key, Value::Text(code.to_owned()))]);
+        let mut fields = vec![("continent", code("code", continent))];
+        fields.extend(country.map(|country| ("country", code("iso_code", country))));
+        writer.insert(network, Value::Map(fields));
+    }
+    let made = writer.finish();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/gdnsd/country.mmdb");
+    if std::env::var_os("GTM_WRITE_DEMO").is_some() {
+        fs::write(&path, &made).unwrap();
+    }
+    assert!(fs::read(&path).unwrap() == made, "{} differs; GTM_WRITE_DEMO=1 writes it", path.display());
+}

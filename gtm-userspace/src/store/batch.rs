@@ -1,5 +1,7 @@
 //! A batch: changes of the store that belong together.
 
+use std::collections::HashSet;
+
 use redb::{ReadableTable, WriteTransaction};
 use serde::Deserialize;
 
@@ -92,6 +94,33 @@ impl Batch {
     /// Adds the changes of another batch behind its own.
     pub fn append(&mut self, mut other: Self) {
         self.changes.append(&mut other.changes);
+    }
+
+    /// Leaves out what later changes make needless, and all but the newest so many events.
+    pub(super) fn shrink(&mut self, mut events: usize) {
+        let mut later = HashSet::new();
+        let mut kept: Vec<Change> = Vec::new();
+        for change in std::mem::take(&mut self.changes).into_iter().rev() {
+            let is_needed = match &change {
+                Change::Remember(key, _) | Change::Forget(key) => later.insert(("memory", key.clone())),
+                Change::PutHealth(key, _) | Change::RemoveHealth(key) => {
+                    later.insert(("health", key.clone()))
+                }
+                Change::PruneEvents(_) => later.insert(("events", String::new())),
+                Change::PruneResponses(_) => later.insert(("responses", String::new())),
+                Change::AddEvent(_) if events == 0 => false,
+                Change::AddEvent(_) => {
+                    events -= 1;
+                    true
+                }
+                Change::PutOverride(_) | Change::RemoveOverride(_) | Change::PutResponse(..) => true,
+            };
+            if is_needed {
+                kept.push(change);
+            }
+        }
+        kept.reverse();
+        self.changes = kept;
     }
 
     /// Makes the changes; gives the number of the commit, and the events with their sequence.

@@ -29,7 +29,7 @@ use crate::event::Event;
 use crate::health::CheckState;
 use image::Image;
 use open::LockGuard;
-use tables::{EVENTS, Fault, HEALTH, MEMORY, OVERRIDES, RESPONSES, decode};
+use tables::{EVENT_KEY, EVENTS, Fault, HEALTH, MEMORY, META, OVERRIDES, RESPONSES, decode, number};
 
 /// How long a response is kept for a request that is repeated, in milliseconds.
 pub const KEEP_RESPONSES: u64 = 24 * 60 * 60 * 1000;
@@ -37,7 +37,7 @@ pub const KEEP_RESPONSES: u64 = 24 * 60 * 60 * 1000;
 /// What was answered to a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Response {
-    /// A hash of the request, to tell a repetition from another request under the same key.
+    /// The request, to tell a repetition from another request under the same key.
     pub request: String,
     /// The response, as JSON.
     pub body: String,
@@ -220,6 +220,11 @@ impl Store {
             events.reverse();
             Ok(events)
         })
+    }
+
+    /// The last sequence that was given to an event, also when the event was removed since; 0 before the first.
+    pub fn last_event(&self) -> Result<u64, StoreError> {
+        self.read(|transaction| number(&transaction.open_table(META)?, EVENT_KEY))
     }
 
     /// The response under a key, unless it is older than [`KEEP_RESPONSES`].

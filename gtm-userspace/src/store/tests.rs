@@ -286,6 +286,34 @@ fn writer_commits_everything_before_it_ends() {
 }
 
 #[test]
+fn what_waits_for_a_store_that_fails_stays_small_and_says_the_same() {
+    let mut waiting = Batch::default();
+    for number in 0..100 {
+        waiting.remember("position".to_owned(), format!("pool {number}"));
+        waiting.put_health("check".to_owned(), state(number));
+        waiting.remember(format!("key {number}"), "x".to_owned());
+        waiting.forget(format!("key {number}"));
+        waiting.add_event(event(number));
+        waiting.prune_events(number.saturating_sub(50));
+    }
+    let (shrunk, whole) = (Folder::new(), Folder::new());
+    whole.open().commit(&waiting).unwrap();
+    waiting.shrink(7);
+    shrunk.open().commit(&waiting).unwrap();
+    let content = |folder: &Folder| Content::of(&folder.open()).unwrap();
+    let (shrunk, whole) = (content(&shrunk), content(&whole));
+    assert_eq!((shrunk.memory, shrunk.health), (whole.memory, whole.health));
+    let times = |events: &[Event]| events.iter().map(|event| event.time).collect::<Vec<_>>();
+    assert_eq!(times(&whole.events), (49..100).collect::<Vec<_>>());
+    assert_eq!(times(&shrunk.events), (93..100).collect::<Vec<_>>());
+    let told = format!("{waiting:?}");
+    assert_eq!(
+        ["Remember(", "Forget(", "PutHealth(", "PruneEvents("].map(|change| told.matches(change).count()),
+        [1, 100, 1, 1]
+    );
+}
+
+#[test]
 fn store_is_used_by_several_threads_at_once() {
     let folder = Folder::new();
     let store = folder.open();

@@ -2,11 +2,17 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use super::{Batch, Store, StoreError};
 use crate::event::Event;
+
+/// How long after a failure it is tried again, unless there is something new to keep before.
+const RETRY: Duration = Duration::from_secs(5);
+/// Events that wait for a store that fails; the oldest beyond them are left out.
+const MAX_WAITING: usize = 10_000;
 
 /// A thread that commits batches in the order in which they come, several as one when they come faster than the disk
 /// takes them.
@@ -31,14 +37,15 @@ impl Writer {
         Ok(Self { batches: Some(sender), thread: Some(thread) })
     }
 
-    /// Has a batch committed soon; one that fails is logged.
+    /// Has a batch committed soon; when that fails it is tried again until it is kept.
     pub fn put(&self, batch: Batch) {
         if !batch.is_empty() && !self.send(Job { batch, reply: None }) {
             tracing::error!("the thread that writes the store has ended");
         }
     }
 
-    /// Commits a batch behind all that were put before, and waits for it; its events are given with their sequence.
+    /// Commits a batch behind all that were put before, and waits for it; its events are given with their sequence. While
+    /// those cannot be kept, nothing is.
     pub fn commit(&self, batch: Batch) -> Result<Vec<Event>, StoreError> {
         let (sender, receiver) = channel();
         self.send(Job { batch, reply: Some(sender) });
@@ -52,7 +59,7 @@ impl Writer {
 }
 
 impl Drop for Writer {
-    /// Waits until everything is committed.
+    /// Waits until everything is committed, or could not be for a last time.
     fn drop(&mut self) {
         drop(self.batches.take());
         if let Some(Err(_)) = self.thread.take().map(JoinHandle::join) {
@@ -61,30 +68,84 @@ impl Drop for Writer {
     }
 }
 
+/// Batches that nobody waits for, until they are kept: a disk that is full for a while loses none of them.
+struct Waiting {
+    batch: Batch,
+    /// How often it could not be kept since it was last empty.
+    failures: u64,
+}
+
+impl Waiting {
+    /// Tries to keep them.
+    fn keep(&mut self, store: &Store, newest: &impl Fn(u64)) -> Result<(), StoreError> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        match store.commit(&self.batch) {
+            Ok(events) => {
+                tell(&events, newest);
+                if self.failures > 0 {
+                    tracing::info!("what happened meanwhile is kept now");
+                }
+                *self = Self { batch: Batch::default(), failures: 0 };
+                Ok(())
+            }
+            Err(error) => {
+                if self.failures == 0 {
+                    tracing::error!(%error, "what happened is not kept; it is tried again");
+                }
+                self.failures += 1;
+                self.batch.shrink(MAX_WAITING);
+                Err(error)
+            }
+        }
+    }
+}
+
 fn commit_all(store: &Store, jobs: &Receiver<Job>, newest: impl Fn(u64)) {
+    let mut waiting = Waiting { batch: Batch::default(), failures: 0 };
     let mut next = None;
-    while let Some(Job { mut batch, reply }) = next.take().or_else(|| jobs.recv().ok()) {
-        // One that somebody waits for stays a transaction of its own: its failure is nobody else's.
-        if reply.is_none() {
+    loop {
+        let job = match next.take() {
+            Some(job) => job,
+            None if waiting.batch.is_empty() => match jobs.recv() {
+                Ok(job) => job,
+                Err(_ended) => return,
+            },
+            None => match jobs.recv_timeout(RETRY) {
+                Ok(job) => job,
+                Err(RecvTimeoutError::Timeout) => Job { batch: Batch::default(), reply: None },
+                Err(RecvTimeoutError::Disconnected) => break,
+            },
+        };
+        let Some(reply) = job.reply else {
+            waiting.batch.append(job.batch);
             next = loop {
                 match jobs.try_recv() {
-                    Ok(Job { batch: more, reply: None }) => batch.append(more),
+                    Ok(Job { batch: more, reply: None }) => waiting.batch.append(more),
                     other => break other.ok(),
                 }
             };
+            // A failure is logged, and tried again.
+            let _kept = waiting.keep(store, &newest).is_ok();
+            continue;
+        };
+        // One that somebody waits for stays a transaction of its own: its failure is nobody else's.
+        let result = waiting.keep(store, &newest).and_then(|()| store.commit(&job.batch));
+        if let Ok(events) = &result {
+            tell(events, &newest);
         }
-        let result = store.commit(&batch);
-        if let Some(event) = result.as_ref().ok().and_then(|events| events.last()) {
-            newest(event.sequence);
+        if reply.send(result).is_err() {
+            tracing::debug!("nobody waits for a commit any more");
         }
-        match (reply, result) {
-            (Some(reply), result) => {
-                if reply.send(result).is_err() {
-                    tracing::debug!("nobody waits for a commit any more");
-                }
-            }
-            (None, Ok(_)) => {}
-            (None, Err(error)) => tracing::error!(%error, "what happened was not kept"),
-        }
+    }
+    if let Err(error) = waiting.keep(store, &newest) {
+        tracing::error!(%error, "what happened was not kept");
+    }
+}
+
+fn tell(events: &[Event], newest: &impl Fn(u64)) {
+    if let Some(event) = events.last() {
+        newest(event.sequence);
     }
 }

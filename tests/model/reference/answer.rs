@@ -37,7 +37,8 @@ impl Reference {
     /// The pinned pool, as long as it is available; else by the policy.
     fn steered(&self, domain: &AccessDomain, client: IpAddr, health: Health) -> Option<Choice> {
         let pinned = self.pinned(domain);
-        let pinned = pinned.and_then(|position| self.pool_answers(domain.pools[position].pool, client, health));
+        let pinned =
+            pinned.and_then(|position| self.pool_answers(domain.pools[position].pool, client, health));
         pinned.or_else(|| self.by_policy(domain, client, health))
     }
 
@@ -99,8 +100,7 @@ impl Reference {
                     Preemption::Preemptive => None,
                     Preemption::NonPreemptive => self.positions.get(&Level::Pool(pool.name.clone())),
                 };
-                let current =
-                    answering.iter().find(|address| current == Some(&address.target.to_string()));
+                let current = answering.iter().find(|address| current == Some(&address.target.to_string()));
                 current.or(answering.first()).map(|address| one(address))
             }
             Policy::NearestSource => {
@@ -167,7 +167,11 @@ impl Reference {
 
     /// The pools that a client may use, as positions: one group after the other is tried. Only with `nearest-source` there
     /// are several, one for each source.
-    pub(super) fn groups(&self, domain: &AccessDomain, client: IpAddr) -> Vec<(Option<SourceId>, Vec<usize>)> {
+    pub(super) fn groups(
+        &self,
+        domain: &AccessDomain,
+        client: IpAddr,
+    ) -> Vec<(Option<SourceId>, Vec<usize>)> {
         let all: Vec<usize> = (0..domain.pools.len()).collect();
         if domain.policy != Policy::NearestSource {
             return vec![(None, all)];

@@ -154,9 +154,9 @@ impl Reference {
     fn levels(&self) -> Vec<(Level, Vec<String>)> {
         let mut levels = Vec::new();
         let pools = self.model.pools.iter();
-        for pool in pools.filter(|pool| {
-            pool.policy == Policy::Ordinal && pool.preemption == Preemption::NonPreemptive
-        }) {
+        for pool in pools
+            .filter(|pool| pool.policy == Policy::Ordinal && pool.preemption == Preemption::NonPreemptive)
+        {
             let available = pool.addresses.iter().filter(|address| self.is_available(pool, address));
             let names = available.map(|address| address.target.to_string()).collect();
             levels.push((Level::Pool(pool.name.clone()), names));
@@ -171,7 +171,8 @@ impl Reference {
             };
             for source in sources {
                 let pools = domain.pools.iter().filter(|used| {
-                    source.is_none_or(|source| used.sources.contains(&source)) && self.pool_is_available(used.pool)
+                    source.is_none_or(|source| used.sources.contains(&source))
+                        && self.pool_is_available(used.pool)
                 });
                 let names = pools.map(|used| self.model.pool(used.pool).name.clone()).collect();
                 levels.push((self.domain_level(domain, source), names));

@@ -1,8 +1,6 @@
 //! From probe to state (semantics, section 2), and what operators say of it.
 
-use gtm_userspace::config::model::{
-    AccessDomain, Address, AddressMode, Judgement, Pool, PoolId, Verdict,
-};
+use gtm_userspace::config::model::{AccessDomain, Address, AddressMode, Judgement, Pool, PoolId, Verdict};
 use gtm_userspace::decision::overrides::{Action, Object};
 
 use super::Reference;

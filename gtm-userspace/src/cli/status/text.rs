@@ -79,21 +79,34 @@ fn health<T: PartialEq>(state: &T, health: &T, ids: &[u64], cell: Cell) -> Cell 
 }
 
 fn domains(domains: &[Domain], says: &Says) -> Table {
-    let mut table = Table::new(&["DOMAIN", "TYPE", "STATE", "POLICY", "OVERRIDE", "CLIENTS", "ANSWER NOW"]);
-    for domain in domains {
-        let style = match domain.state {
+    let cell = |state: DomainState| {
+        let style = match state {
             DomainState::Ok => GOOD,
             DomainState::Warning => DOUBTFUL,
             DomainState::Down => BAD,
             DomainState::Disabled => DIM,
         };
+        Cell::new(style, state.words())
+    };
+    let is_forced = |domain: &Domain| !domain.overrides.is_empty() || domain.state != domain.health;
+    // What follows is wide: the column is there when it says something.
+    let shows_health = domains.iter().any(is_forced);
+    let health_heading = shows_health.then_some("HEALTH");
+    let headings = ["DOMAIN", "TYPE", "STATE", "POLICY", "OVERRIDE"].into_iter().chain(health_heading);
+    let headings: Vec<&str> = headings.chain(["CLIENTS", "ANSWER NOW"]).collect();
+    let mut table = Table::new(&headings);
+    for domain in domains {
         let mut head = vec![
             Cell::new(BOLD, &domain.name),
             domain.steered.as_str().into(),
-            Cell::new(style, domain.state.words()),
+            cell(domain.state),
             domain.policy.as_str().into(),
             says.cell(&domain.overrides),
         ];
+        if shows_health {
+            head.push(health(&domain.state, &domain.health, &domain.overrides, cell(domain.health)));
+        }
+        let columns = head.len();
         if domain.answers.is_empty() {
             table.row(head);
             continue;
@@ -104,7 +117,7 @@ fn domains(domains: &[Domain], says: &Says) -> Table {
             head.extend([sources.into(), answer.answer.as_str().into()]);
             table.row(head);
             // The same access domain goes on below.
-            head = vec!["".into(); 5];
+            head = vec!["".into(); columns];
         }
     }
     table

@@ -28,7 +28,7 @@ pub struct NewOverride {
     /// Until when; for ever when neither this nor `for` is given.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub expires: Option<u64>,
-    /// For how long, like `90s`, `30m`, `1h`, in place of `expires`.
+    /// For how long, like `30m`, `1h` or `7d`, in place of `expires`.
     #[serde(rename = "for", skip_serializing_if = "Option::is_none", default)]
     pub lasting: Option<String>,
     /// Only say what would be done.

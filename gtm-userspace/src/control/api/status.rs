@@ -93,6 +93,9 @@ pub struct Domain {
     /// What it is shown as.
     #[schema(schema_with = domain_state)]
     pub state: DomainState,
+    /// What it would be shown as without overrides.
+    #[schema(schema_with = domain_state)]
+    pub health: DomainState,
     /// How its pools are chosen.
     pub policy: String,
     /// What it answers now.

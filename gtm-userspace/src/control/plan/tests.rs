@@ -96,7 +96,7 @@ fn an_expiry_lies_ahead() {
         },
         "InvalidValue: both \"expires\" and \"for\" are given; one is enough",
     );
-    let allowed = "allowed are a number and a unit, like \"90s\", \"30m\" or \"1h\", up to ten years";
+    let allowed = "allowed are a number and a unit, like \"30m\", \"1h\" or \"7d\", up to ten years";
     check(
         |wish| wish.lasting = Some("soon".into()),
         &format!("InvalidValue: for \"soon\": not a duration; {allowed}"),

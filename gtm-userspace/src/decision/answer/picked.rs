@@ -81,7 +81,7 @@ impl Picking<'_> {
                 self.gather(members, counter, *max);
                 None
             }
-            Answer::Empty { .. } | Answer::Zone => None,
+            Answer::Empty { .. } | Answer::Zone | Answer::ZoneRecords(_) => None,
         };
         if let Some((index, member)) = chosen {
             self.add(member, nested(counter, index), INNER, max);
@@ -98,7 +98,7 @@ impl Picking<'_> {
         }
     }
 
-    /// Adds a record, unless there are enough, or it is there already: an RRset has no record twice (RFC 2181
+    /// Adds a record, unless there are enough, or it is there already: a record set has no record twice (RFC 2181
     /// section 5).
     fn add_record(&mut self, record: &[u8], max: usize) {
         let records = &mut self.picked.records;

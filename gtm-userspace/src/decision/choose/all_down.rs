@@ -1,8 +1,10 @@
 //! The all-down actions: what is answered when every pool of an access domain is down.
 
 use super::{Choosing, LastResort, answer, from_pool};
+use crate::config::Model;
 use crate::config::model::{AccessDomain, AllDownAction, DEFAULT_SOURCE, PoolId, PoolUse, Target};
-use crate::decision::conditions::Lens;
+use crate::decision::conditions::{Conditions, Lens};
+use crate::decision::route::Route;
 use crate::decision::selection::{Response, Selection};
 
 impl Choosing<'_> {
@@ -10,8 +12,8 @@ impl Choosing<'_> {
     /// |----------------|------------------------------------------------------------------------------------------|
     /// | `default-pool` | every address of the non-empty `default` pool with the smallest ordinal, round robin; without one, of the non-empty pool with the smallest ordinal |
     /// | `as-if-up`     | what the pinned pool, or else the policy, would answer if everything were up; NODATA where that is nothing |
-    /// | `pool NAME`    | what that pool answers if its addresses are taken to be up; as `default-pool` when it has none |
-    /// | `last-good`    | the last answer before everything went down; as `default-pool` when there is none, or it holds what no pool of the access domain has any more |
+    /// | `pool NAME`    | what that pool answers, whether or not it is available; if none of its addresses is, what it answers if they were up; as `default-pool` when it has nothing |
+    /// | `last-good`    | the last answer before everything went down; as `default-pool` when there is none, or it holds what no pool of the access domain may answer any more |
     /// | `fixed [..]`   | these                                                                                    |
     /// | `nodata` ..    | that response                                                                            |
     pub(super) fn all_down(&self, domain: &AccessDomain) -> (Response, LastResort) {
@@ -30,8 +32,8 @@ impl Choosing<'_> {
             }
             AllDownAction::LastGood => self
                 .last_good
-                .filter(|response| self.has_all(domain, response))
-                .map(|response| (response.clone(), LastResort::LastGood)),
+                .filter(|response| self.may_answer_all(domain, response))
+                .map(|response| (as_capped_now(domain, response.clone()), LastResort::LastGood)),
             AllDownAction::Fixed(targets) => {
                 Some((answer(domain, all(targets.iter().cloned())), LastResort::Fixed))
             }
@@ -65,21 +67,43 @@ impl Choosing<'_> {
         if !self.may_answer(id) {
             return None;
         }
-        from_pool(self.model, id, self.route, self.conditions, Lens::AsIfUp).map(|(selection, _)| selection)
+        from_fallback_pool(self.model, id, self.route, self.conditions).map(|(selection, _)| selection)
     }
 
     fn may_answer(&self, id: PoolId) -> bool {
         self.conditions.pool_answers(self.model, id, Lens::AsIfUp)
     }
 
-    /// Whether all that a response can hold is still in some pool of the access domain.
-    fn has_all(&self, domain: &AccessDomain, response: &Response) -> bool {
-        let has = |target: &Target| {
-            let pools = domain.pools.iter().map(|used| self.model.pool(used.pool));
-            pools.flat_map(|pool| &pool.addresses).any(|address| address.target == *target)
+    /// Whether some pool of the access domain may still answer each of what a response can hold.
+    fn may_answer_all(&self, domain: &AccessDomain, response: &Response) -> bool {
+        let pools = || domain.pools.iter().map(|used| used.pool).filter(|id| self.may_answer(*id));
+        let has = |target: &Target, id: PoolId| {
+            let addresses = &self.model.pool(id).addresses;
+            let positions = self.conditions.addresses(self.model, id, Lens::AsIfUp);
+            positions.into_iter().filter_map(|at| addresses.get(at)).any(|address| address.target == *target)
         };
         let targets = response.targets();
-        !targets.is_empty() && targets.into_iter().all(has)
+        !targets.is_empty() && targets.into_iter().all(|target| pools().any(|id| has(target, id)))
+    }
+}
+
+/// What a pool answers clients of a route whatever its own health, and the positions of the addresses that it takes. A failed
+/// address is none of them while another could be.
+pub fn from_fallback_pool(
+    model: &Model,
+    id: PoolId,
+    route: &Route,
+    conditions: &Conditions,
+) -> Option<(Selection, Vec<usize>)> {
+    let from = |lens| from_pool(model, id, route, conditions, lens);
+    from(Lens::Real).or_else(|| from(Lens::AsIfUp))
+}
+
+/// A remembered answer with the `max_answers` of the configuration at hand.
+fn as_capped_now(domain: &AccessDomain, response: Response) -> Response {
+    match response {
+        Response::Answer { selection, .. } => answer(domain, selection),
+        other @ (Response::NoData | Response::ServFail | Response::Refused | Response::Zone) => other,
     }
 }
 

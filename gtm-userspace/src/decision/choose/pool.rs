@@ -2,7 +2,7 @@
 
 use super::pick_among;
 use crate::config::Model;
-use crate::config::model::{Policy, Pool, PoolId, Preemption};
+use crate::config::model::{Policy, Pool, PoolId};
 use crate::decision::conditions::{Conditions, Lens};
 use crate::decision::memory::pool_key;
 use crate::decision::route::Route;
@@ -58,7 +58,7 @@ fn one(pool: &Pool, position: usize) -> Option<(Selection, Vec<usize>)> {
 
 /// Position of the address where a non-preemptive pool stands.
 fn current(pool: &Pool, conditions: &Conditions) -> Option<usize> {
-    if pool.preemption == Preemption::Preemptive {
+    if !pool.stays() {
         return None;
     }
     let name = conditions.memory.position(&pool_key(&pool.name))?;

@@ -6,7 +6,7 @@ use crate::config::Model;
 use crate::config::model::{
     AccessDomain, Address, CheckId, Policy, Pool, PoolId, PoolUse, Preemption, SourceId, Verdict,
 };
-use crate::decision::choose::{Choice, LastResort, Reason, from_pool};
+use crate::decision::choose::{Choice, LastResort, Reason, from_fallback_pool, from_pool};
 use crate::decision::conditions::{AddressState, Conditions, Lens, PoolState};
 use crate::decision::route::Route;
 use crate::geo::Class;
@@ -74,6 +74,8 @@ enum Taken {
     No,
     /// By the policies.
     ByPolicy(Lens),
+    /// By its policy, as the pool of the all-down action.
+    Fallback,
     /// Every address that may be answered.
     Whole,
 }
@@ -133,7 +135,7 @@ impl Steps<'_> {
             Reason::AllDown(LastResort::Pool(id))
                 if self.domain.pools.get(position).is_some_and(|used| used.pool == *id) =>
             {
-                Taken::ByPolicy(Lens::AsIfUp)
+                Taken::Fallback
             }
             Reason::AllDown(_) | Reason::NoPoolForClient | Reason::Disabled => Taken::No,
         }
@@ -144,6 +146,9 @@ impl Steps<'_> {
         match taken {
             Taken::No => Vec::new(),
             Taken::ByPolicy(lens) => from_pool(self.model, pool, self.route, self.conditions, lens)
+                .map(|(_, positions)| positions)
+                .unwrap_or_default(),
+            Taken::Fallback => from_fallback_pool(self.model, pool, self.route, self.conditions)
                 .map(|(_, positions)| positions)
                 .unwrap_or_default(),
             Taken::Whole => self.conditions.addresses(self.model, pool, Lens::AsIfUp),
@@ -163,26 +168,37 @@ impl Steps<'_> {
                 Policy::RoundRobin => "taken: in turn".to_owned(),
                 Policy::Weight => "taken: by weight".to_owned(),
             },
-            (Reason::Pools(positions), Taken::No, None) => match (self.domain.policy, positions.first()) {
-                (Policy::Weight, _) => "left: weight 0".to_owned(),
-                (_, Some(first))
-                    if self.domain.preemption == Preemption::NonPreemptive && first > &position =>
-                {
-                    format!("left: non-preemptive, and {} is the current one", name(*first))
+            (Reason::Pools(positions), Taken::No, None) if self.answers_client(used.pool) => {
+                match (self.domain.policy, positions.first()) {
+                    (Policy::Weight, _) => "left: weight 0".to_owned(),
+                    (_, Some(first))
+                        if self.domain.preemption == Preemption::NonPreemptive && first > &position =>
+                    {
+                        format!("left: non-preemptive, and {} is the current one", name(*first))
+                    }
+                    (_, Some(first)) => format!("left: {} comes first", name(*first)),
+                    (_, None) => "left".to_owned(),
                 }
-                (_, Some(first)) => format!("left: {} comes first", name(*first)),
-                (_, None) => "left".to_owned(),
-            },
-            (Reason::AllDown(_), Taken::Whole | Taken::ByPolicy(_), _) => "taken: the last resort".to_owned(),
+            }
+            (Reason::AllDown(_), Taken::Whole | Taken::Fallback | Taken::ByPolicy(_), _) => {
+                "taken: the last resort".to_owned()
+            }
             (_, _, why) => format!("left: {}", why.unwrap_or("no address for this client")),
         }
+    }
+
+    /// Whether a pool has an available address for the client.
+    fn answers_client(&self, pool: PoolId) -> bool {
+        from_pool(self.model, pool, self.route, self.conditions, Lens::Real).is_some()
     }
 
     fn why_not_tried(&self, position: usize, used: &PoolUse) -> String {
         match (&self.choice.reason, self.taken(position)) {
             (_, Taken::No) => {}
             (Reason::Pinned(_), _) => return "taken: pinned by an override".to_owned(),
-            (_, Taken::Whole | Taken::ByPolicy(_)) => return "taken: the last resort".to_owned(),
+            (_, Taken::Whole | Taken::Fallback | Taken::ByPolicy(_)) => {
+                return "taken: the last resort".to_owned();
+            }
         }
         let matched = self.class.matches.iter().any(|matched| used.sources.contains(&matched.source));
         let sources: Vec<_> = used.sources.iter().map(|source| self.source_name(*source)).collect();

@@ -245,7 +245,7 @@ fn keys_are_stable() {
     let world = World::demo(|_| {}, &[]);
     check_keys(
         &world.explain(WWW, 1, "8.8.8.8"),
-        "answer client client.address client.given_by client.subnet holds_for matches matches.by matches.source name
+        "answer client client.address client.given_by client.subnet for_this_client holds_for matches matches.by matches.source name
         other_pools other_pools.addresses other_pools.addresses.address other_pools.addresses.health
         other_pools.addresses.ordinal other_pools.addresses.state other_pools.addresses.taken
         other_pools.addresses.weight other_pools.addresses.why other_pools.health other_pools.ordinal

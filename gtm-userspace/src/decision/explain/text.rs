@@ -52,6 +52,9 @@ fn write_steering(f: &mut fmt::Formatter<'_>, steering: &Steering, matches: &[So
         [one] => line(f, "answer", one)?,
         _ => line(f, "answer", &steering.response)?,
     }
+    if let Some(left) = &steering.for_this_client {
+        line(f, "", &format!("for this client {left}"))?;
+    }
     line(f, "why", &steering.why)?;
     line(f, "ttl", &format!("{} s", steering.ttl))?;
     let holds =

@@ -1,7 +1,7 @@
 //! Patterns against a small model.
 
 use super::*;
-use crate::config::model::{Address, PoolId, PoolKind, PoolUse, SteeredType, Target};
+use crate::config::model::{Address, PoolId, PoolKind, PoolUse, Preemption, SteeredType, Target};
 
 fn target(text: &str) -> Target {
     text.parse::<IpAddr>().map_or_else(|_| Target::Name(text.parse().unwrap()), Target::Ip)

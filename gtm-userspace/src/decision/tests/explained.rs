@@ -56,6 +56,21 @@ fn the_first_available_pool_is_taken() {
 }
 
 #[test]
+fn a_pool_without_an_address_for_the_client_is_left() {
+    let left = "p0 no monitor: left: no address for this client";
+    let pools = ["nearest-source: 1 unchecked for a", "2"];
+    check(&pools, "b", &[], &[left, "p1 ok: taken: the first available"], &[]);
+    let pools = ["nearest-source w2: 1 unchecked for a", "w0: 2"];
+    let mut model = empty_model();
+    add_domain(&mut model, "www.example.com", &pools);
+    model.domains[0].policy = Policy::Weight;
+    let conditions = failing(&model, &[]);
+    let decider = Decider::new(Arc::new(model), &partition_of_one(class("b")), conditions);
+    let Outcome::Steered(steering) = explain(&decider, class("b")).outcome else { panic!("not steered") };
+    assert_eq!(said(&steering.pools), [left, "p1 ok: taken: by weight"]);
+}
+
+#[test]
 fn pools_of_other_sources_are_left() {
     check(
         &["for a: 1", "for b: 2", "for c: 3", "for default: 4"],

@@ -65,6 +65,58 @@ fn a_pinned_pool_answers_whoever_asks_as_long_as_it_is_available() {
 }
 
 #[test]
+fn a_pinned_pool_changes_nothing_of_where_a_non_preemptive_level_stands_nor_of_a_disabled_access_domain() {
+    story("ordinal stays", &["1", "2"], "", &[("-1 +1", "2"), ("pin:p0", "1"), ("undo:domain", "2")]);
+    let zone = "the zone's own records";
+    story("ordinal disabled", &["1", "2"], "", &[("pin:p1", zone), ("enable:domain", "2")]);
+    story("ordinal", &["1", "2"], "", &[("pin:p1", "2"), ("disable:domain", zone), ("-2", zone)]);
+}
+
+#[test]
+fn an_address_is_overridden_in_all_pools_that_have_it() {
+    let pools = ["1, 2", "round-robin: 1, 3"];
+    story(
+        "round-robin",
+        &pools,
+        "",
+        &[("down:1", "2 and 3 rotating"), ("undo:1", "1 and [1 and 3 rotating] rotating")],
+    );
+    story(
+        "round-robin",
+        &pools,
+        "",
+        &[("disable:1 up:p1/1", "2 and 3 rotating"), ("enable:p1/1", "2 and [1 and 3 rotating] rotating")],
+    );
+}
+
+#[test]
+fn a_pool_that_is_forced_up_keeps_the_access_domain_out_of_the_all_down_action() {
+    story(
+        "ordinal all-down=servfail",
+        &["1, 2", "3"],
+        "",
+        &[("-1 -2 -3", "SERVFAIL"), ("up:p0", "1"), ("down:1", "2")],
+    );
+    story("ordinal all-down=servfail", &["1", "3"], "", &[("up:p0 down:1 -3", "SERVFAIL")]);
+}
+
+#[test]
+fn drained_members_are_used_when_every_available_one_has_weight_0() {
+    story(
+        "ordinal",
+        &["weight: 1 w5, 2 w3"],
+        "",
+        &[("drain:1 drain:2", "1 (1) or 2 (1) by weight"), ("undo:1", "1")],
+    );
+    story("weight", &["w3: 1", "w0: 2"], "", &[("drain:p0", "1 (1) or 2 (1) by weight"), ("-1", "2")]);
+}
+
+#[test]
+fn an_override_of_what_does_not_exist_says_nothing() {
+    story("ordinal", &["1, 2"], "", &[("down:9 down:p9 down:p1/1 down:p0/9 pin:p9", "1")]);
+}
+
+#[test]
 fn overrides_survive_a_restart() {
     story("ordinal", &["1, 2"], "", &[("down:1", "2"), ("restart", "2"), ("undo:1", "1")]);
 }

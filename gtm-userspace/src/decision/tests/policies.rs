@@ -1,6 +1,6 @@
 //! Sections 2 and 3 of the semantics, a story for each sentence that states a rule.
 
-use super::story::story;
+use super::story::{Story, story};
 
 #[test]
 fn ordinal_the_one_with_the_smallest_ordinal() {
@@ -80,6 +80,49 @@ fn a_pool_that_has_nothing_for_the_client_is_passed_over() {
 }
 
 #[test]
+fn round_robin_over_one_available_pool_answers_by_that_pools_policy() {
+    story("round-robin", &["weight: 1 w3, 2", "3"], "", &[("-3", "1 (3) or 2 (1) by weight")]);
+    story("round-robin max=1", &["round-robin: 1, 2", "3"], "", &[("-3", "1 and 2 rotating, at most 1")]);
+}
+
+#[test]
+fn nearest_source_inside_a_pool_does_not_try_other_matching_sources() {
+    let pool = "nearest-source for default: 1 for a, 2 for b, 3 for default";
+    for domain in ["nearest-source", "nearest-source next-match"] {
+        story(domain, &[pool], "a b", &[("", "1"), ("-1", "3")]);
+    }
+}
+
+#[test]
+fn a_pool_of_two_access_domains_stands_at_one_address_and_each_access_domain_at_its_own_pool() {
+    let mut story = Story::new("ordinal stays", &["stays: 1, 2", "stays: 3, 4"], "");
+    story.reloads(|model| {
+        let mut other = model.domains[0].clone();
+        other.name = "other.example.com".parse().unwrap();
+        other.pools.swap(0, 1);
+        model.domains.push(other);
+    });
+    for (happenings, expect) in [
+        ("", ["1", "3"]),
+        ("-1 +1", ["2", "3"]),
+        ("-2 -1", ["3", "3"]),
+        ("+1 +2", ["3", "3"]),
+        ("-3", ["4", "4"]),
+        ("-4", ["1", "1"]),
+        ("+3 +4", ["1", "1"]),
+    ] {
+        happenings.split_whitespace().for_each(|happening| story.happens(happening));
+        assert_eq!(story.answers(), expect, "{happenings}");
+    }
+}
+
+#[test]
+fn max_answers_with_weights_caps_what_the_chosen_member_answers() {
+    let pools = ["w3 round-robin: 1, 2, 3", "w1: 4"];
+    story("weight max=2", &pools, "", &[("", "[1 and 2 and 3 rotating] (3) or 4 (1) by weight, at most 2")]);
+}
+
+#[test]
 fn max_answers_caps_how_many_addresses_one_answer_holds() {
     story("ordinal max=2", &["round-robin: 1, 2, 3"], "", &[("", "1 and 2 and 3 rotating, at most 2")]);
 }
@@ -131,12 +174,6 @@ fn non_preemptive_positions_survive_a_restart() {
     story("ordinal", &["stays: 1, 2"], "", &[("-1", "2"), ("+1", "2"), ("restart", "2"), ("-2", "1")]);
     story("ordinal stays", &["1", "2"], "", &[("-1", "2"), ("+1 restart", "2")]);
     story("nearest-source stays", &["for a: 1", "for a: 2"], "a", &[("-1", "2"), ("+1 restart", "2")]);
-}
-
-#[test]
-fn what_was_preemptive_meanwhile_stands_where_it_went_then() {
-    story("ordinal", &["stays: 1, 2"], "", &[("-1 +1", "2"), ("preempts:p0", "1"), ("stays:p0", "1")]);
-    story("ordinal stays", &["1", "2"], "", &[("-1 +1", "2"), ("preempts:domain", "1"), ("stays:domain", "1")]);
 }
 
 #[test]
@@ -196,9 +233,32 @@ fn all_down_pool_that_pool_whatever_its_health() {
         &[("-1 -2 -3", "2 (3) or 3 (1) by weight"), ("+3", "3")],
     );
     story("ordinal all-down=pool:1", &["1", "2 offline"], "", &[("-1", "1")]);
-    // It answers from where it stands, also while it is used by nobody else.
-    let stays = [("-1", "2"), ("-2", "3"), ("+2", "3"), ("-3", "2")];
-    story("ordinal spare all-down=pool:1", &["1", "stays: 2, 3"], "", &stays);
+}
+
+#[test]
+fn all_down_pool_answers_no_failed_address_while_it_has_an_available_one() {
+    story("ordinal all-down=pool:1", &["1", "spare: 2, 3"], "", &[("-1 -2", "3"), ("-3", "2"), ("+3", "3")]);
+    let whatever_its_health = ["1", "spare all weight: 2, 3 w3"];
+    story(
+        "ordinal all-down=pool:1",
+        &whatever_its_health,
+        "",
+        &[("-1 -2", "3"), ("-3", "2 (1) or 3 (3) by weight")],
+    );
+    let nearest = ["1", "spare nearest-source: 2 for a, 3 for b"];
+    story("ordinal all-down=pool:1", &nearest, "a", &[("-1 -2", "2")]);
+    story("ordinal all-down=pool:1", &nearest, "c", &[("-1", "1")]);
+}
+
+#[test]
+fn all_down_pool_of_others_is_followed_like_an_own_one() {
+    let pools = ["1", "spare stays: 2, 3"];
+    story(
+        "ordinal all-down=pool:1",
+        &pools,
+        "",
+        &[("-1", "2"), ("-2", "3"), ("+2", "3"), ("-3", "2"), ("+1", "1")],
+    );
 }
 
 #[test]
@@ -239,8 +299,26 @@ fn a_disabled_access_domain_is_answered_by_the_zone() {
 }
 
 #[test]
-fn all_down_last_good_is_kept_over_a_reload_in_which_addresses_change_places() {
-    let pools = ["nearest-source: 1 for default, 2 for a"];
-    let steps = [("-2", "1"), ("-1", "1"), ("reverse:p0", "1"), ("+2", "2")];
-    story("ordinal all-down=last-good", &pools, "a", &steps);
+fn all_down_last_good_never_holds_what_may_not_be_answered() {
+    // An operator takes the address of the last good answer out: it is no last resort either.
+    let pools = ["1, 2", "3"];
+    story(
+        "ordinal all-down=last-good",
+        &pools,
+        "",
+        &[("-1", "2"), ("-2 -3", "3"), ("down:3", "1 and 2 rotating")],
+    );
+    story(
+        "ordinal all-down=last-good",
+        &["1, 2"],
+        "",
+        &[("disable:1", "2"), ("-2", "2"), ("disable:2", "no address (NODATA)")],
+    );
+    story(
+        "ordinal all-down=last-good",
+        &pools,
+        "",
+        &[("-1 -2", "3"), ("down:p1", "1 and 2 rotating"), ("undo:p1 -3", "3")],
+    );
+    story("ordinal all-down=last-good", &pools, "", &[("-1 -2 -3", "3"), ("disable:p1", "1 and 2 rotating")]);
 }

@@ -233,3 +233,21 @@ fn a_cname_access_domain_answers_every_type_of_data() {
     }
     assert!(found(255).is_none(), "ANY is no type of data");
 }
+
+#[test]
+fn what_is_left_to_the_zone_is_not_steered() {
+    let mut model = empty_model();
+    add_domain(&mut model, "www.example.com", &["1"]);
+    add_domain(&mut model, "off.example.com", &["1"]);
+    let conditions = failing(&model, &[]);
+    let decider = Decider::new(Arc::new(model), &partition_of_one(class("")), conditions);
+    let (table, client) = (decider.table(), IpAddr::from([192, 0, 2, 1]));
+    let off: Name = "off.example.com".parse().unwrap();
+    let slot = usize::try_from(table.names[&off][0].slot).unwrap();
+    assert_eq!(table.steered_names().count(), 2);
+    let before = table.slots[slot].swap(Arc::new(Answer::Zone));
+    assert_eq!(table.steered_names().map(ToString::to_string).collect::<Vec<_>>(), ["www.example.com"]);
+    assert!(table.find(&off, 1, client).is_none());
+    table.slots[slot].store(before);
+    assert!(table.find(&off, 1, client).is_some());
+}

@@ -10,20 +10,19 @@ use crate::decision::overrides::{Action, Object, Override};
 /// An access domain under way.
 pub(super) struct Story {
     pub(super) decider: Decider,
-    partition: Partition,
+    /// Who asks, from the next reload on.
+    pub(super) partition: Partition,
     overrides: BTreeMap<u64, Override>,
 }
 
 const NAME: &str = "www.example.com";
 
 /// Goes through a story: the access domain in words (a policy, `sticky`, `stays`, `next-match`, `disabled`, `max=2`,
-/// `all-down=ACTION`, `spare`: the last pool is none of its own), its pools as [`add_domain`] takes them, the sources of the client, and steps: what happens, and what is
+/// `all-down=ACTION`), its pools as [`add_domain`] takes them, the sources of the client, and steps: what happens, and what is
 /// answered then, in the words of [`Response`] with the address 10.0.0.n as n.
 ///
 /// Happenings: `-n` and `+n` (the check of address n fails or passes), `up:X`, `down:X`, `enable:X`, `disable:X`, `drain:X`,
-/// `undo:X` (X an address n, a pool p0, an address of a pool p0/n, or `domain`), `pin:p0`, `return:X`, `restart`,
-/// and a reload in which a pool or the access domain is preemptive (`preempts:X`) or not (`stays:X`), or the addresses of a pool
-/// come in the reverse order (`reverse:p0`).
+/// `undo:X` (X an address n, a pool p0, an address of a pool p0/n, or `domain`), `pin:p0`, `return:X`, and `restart`.
 #[track_caller]
 pub(super) fn story(domain: &str, pools: &[&str], client: &str, steps: &[(&str, &str)]) {
     let mut story = Story::new(domain, pools, client);
@@ -45,7 +44,6 @@ impl Story {
                     "stays" => change.preemption = Preemption::NonPreemptive,
                     "next-match" => change.source_fallback = SourceFallback::NextMatch,
                     "disabled" => change.enabled = false,
-                    "spare" => drop(change.pools.pop()),
                     _ => change.policy = policy(word),
                 },
                 Some(("max", number)) => change.max_answers = Some(number.parse().unwrap()),
@@ -81,7 +79,6 @@ impl Story {
             "enable" => Action::Enable,
             "disable" => Action::Disable,
             "drain" => Action::Drain,
-            "preempts" | "stays" | "reverse" => return self.reloads(verb, object),
             "pin" => Action::Pin { pool: object.to_owned() },
             "return" => {
                 self.decider.return_now(&object_of(object));
@@ -102,24 +99,16 @@ impl Story {
         self.decider.set_overrides(self.overrides.values().cloned().collect());
     }
 
-    /// What survives is the memory and the overrides; the verdicts here as well.
     fn restarts(&mut self) {
-        self.decides(Arc::clone(self.decider.model()));
+        self.reloads(|_| {});
     }
 
-    /// The same survives a reload.
-    fn reloads(&mut self, verb: &str, object: &str) {
+    /// Goes over to an edited model with as many checks. What survives is the memory and the overrides; the verdicts here as
+    /// well.
+    pub(super) fn reloads(&mut self, edit: impl FnOnce(&mut Model)) {
         let mut model = Model::clone(self.decider.model());
-        let pool = model.pools.iter_mut().find(|pool| pool.name == object);
-        match (verb, pool) {
-            ("reverse", Some(pool)) => pool.addresses.reverse(),
-            (_, Some(pool)) => pool.preemption = preemption(verb),
-            (_, None) => model.domains[0].preemption = preemption(verb),
-        }
-        self.decides(Arc::new(model));
-    }
-
-    fn decides(&mut self, model: Arc<Model>) {
+        edit(&mut model);
+        let model = Arc::new(model);
         let before = self.decider.conditions();
         let conditions = Conditions {
             verdicts: before.verdicts.clone(),
@@ -131,13 +120,16 @@ impl Story {
     }
 
     pub(super) fn answer(&self) -> String {
-        let (_, _, choice) = self.decider.slots().next().expect("a slot");
-        choice.response.to_string().replace("10.0.0.", "")
+        self.answers().swap_remove(0)
     }
-}
 
-fn preemption(word: &str) -> Preemption {
-    if word == "stays" { Preemption::NonPreemptive } else { Preemption::Preemptive }
+    /// What each slot answers.
+    pub(super) fn answers(&self) -> Vec<String> {
+        self.decider
+            .slots()
+            .map(|(_, _, choice)| choice.response.to_string().replace("10.0.0.", ""))
+            .collect()
+    }
 }
 
 fn object_of(word: &str) -> Object {

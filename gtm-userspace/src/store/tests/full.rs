@@ -14,7 +14,7 @@ const FILE: &str = "GTM_TEST_STORE_FULL";
 #[test]
 fn limited_process() {
     let Some(file) = env::var_os(FILE) else { return };
-    let store = Store::open(Path::new(&file)).unwrap();
+    let store = Arc::new(Store::open(Path::new(&file)).unwrap());
     let mut number = 0;
     let error = loop {
         number += 1;
@@ -30,10 +30,16 @@ fn limited_process() {
     store.commit(&large(number)).unwrap_err();
     assert_eq!(sequences(&store.events_after(0, usize::MAX).unwrap()), (1..number).collect::<Vec<_>>());
 
+    // What nobody waits for is not lost either, and nothing is acknowledged before it.
+    let writer = Writer::start(Arc::clone(&store), |_| {}).unwrap();
+    writer.put(large(number));
+    writer.commit(Batch::default()).unwrap_err();
+
     let (_, hard) = getrlimit(Resource::RLIMIT_FSIZE).unwrap();
     setrlimit(Resource::RLIMIT_FSIZE, hard, hard).unwrap();
-    store.commit(&large(number)).unwrap();
-    assert_eq!(sequences(&store.events_after(0, usize::MAX).unwrap()), (1..=number).collect::<Vec<_>>());
+    writer.commit(large(number + 1)).unwrap();
+    drop(writer);
+    assert_eq!(sequences(&store.events_after(0, usize::MAX).unwrap()), (1..=number + 1).collect::<Vec<_>>());
 }
 
 fn large(number: u64) -> Batch {

@@ -92,7 +92,7 @@ fn set_number(file: &Path, key: &str, value: u64) {
     let image = Arc::new(Image::load(handle).unwrap());
     let database = redb::Builder::new().create_with_backend(Backend(image)).unwrap();
     let transaction = database.begin_write().unwrap();
-    let meta: TableDefinition<'_, &str, &[u8]> = tables::META;
+    let meta: TableDefinition<'_, &str, &[u8]> = META;
     transaction.open_table(meta).unwrap().insert(key, value.to_string().as_bytes()).unwrap();
     transaction.commit().unwrap();
     database.close().unwrap();
@@ -120,7 +120,7 @@ fn numbers_that_make_no_sense_are_refused() {
     for (key, value, expect) in [
         (tables::COMMITS_KEY, 0, "its last commit is number 0, but number 1 was acknowledged"),
         (tables::OVERRIDE_KEY, 0, "it has override 1, but 0 was the last that was given out"),
-        (tables::EVENT_KEY, 0, "it has event 1, but 0 was the last that was given out"),
+        (EVENT_KEY, 0, "it has event 1, but 0 was the last that was given out"),
     ] {
         let folder = Folder::new();
         folder.open().commit(&batch(1)).unwrap();

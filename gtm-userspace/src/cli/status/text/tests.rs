@@ -37,6 +37,7 @@ fn state() -> Status {
             steered: "A".to_owned(),
             enabled: true,
             state: DomainState::Warning,
+            health: DomainState::Warning,
             policy: "nearest-source".to_owned(),
             answers: vec![answer("europe", "192.0.2.2"), answer("asia", "192.0.2.2")],
             overrides: Vec::new(),
@@ -52,7 +53,7 @@ fn state() -> Status {
             overrides: Vec::new(),
         }],
         addresses: vec![
-            address("192.0.2.1", 1, AddressState::Offline, AddressState::Good, &[3]),
+            address("192.0.2.1", 1, AddressState::ForcedDown, AddressState::Good, &[3]),
             address("192.0.2.2", 2, AddressState::Good, AddressState::Good, &[]),
         ],
         checks: vec![Check {
@@ -88,8 +89,8 @@ www.example.com  A     warning  nearest-source            europe, default  192.0
 POOL  KIND  STATE    AVAILABLE  POLICY   OVERRIDE  HEALTH
 east  ipv4  warning        1/2  ordinal            ok
 
-ADDRESS    POOL  ORDINAL  WEIGHT  STATE    OVERRIDE   HEALTH
-192.0.2.1  east        1       1  offline  down (#3)  ok
+ADDRESS    POOL  ORDINAL  WEIGHT  STATE        OVERRIDE   HEALTH
+192.0.2.1  east        1       1  forced down  down (#3)  ok
 192.0.2.2  east        2       1  ok
 
 CHECK OF   TEMPLATE  VERDICT  SINCE                    LAST ERROR
@@ -103,6 +104,18 @@ fn everything_is_shown_in_aligned_columns() {
     let shown = text(&state(), &TimeZone::UTC);
     assert!(shown.contains('\u{1b}'), "coloured before it is known where it goes");
     assert_eq!(anstream::adapter::strip_str(&shown).to_string(), EXPECT);
+}
+
+#[test]
+fn the_real_state_of_an_access_domain_is_shown_where_it_is_another() {
+    let mut state = state();
+    state.domains[0].health = DomainState::Down;
+    let shown = anstream::adapter::strip_str(&text(&state, &TimeZone::UTC)).to_string();
+    let expect = "\
+DOMAIN           TYPE  STATE    POLICY          OVERRIDE  HEALTH  CLIENTS          ANSWER NOW
+www.example.com  A     warning  nearest-source            down    europe, default  192.0.2.2
+                                                                  asia, default    192.0.2.2";
+    assert!(shown.contains(expect), "{shown}");
 }
 
 #[test]

@@ -1,0 +1,99 @@
+//! What is remembered over a reload, and what is not.
+
+use super::story::Story;
+use super::*;
+
+/// A story up to the reload; then an edited model, and what it answers after these happenings.
+#[track_caller]
+fn check(domain: &str, pools: &[&str], before: &str, edits: &[fn(&mut Model)], after: &str, expect: &str) {
+    let mut story = Story::new(domain, pools, "a");
+    before.split_whitespace().for_each(|happening| story.happens(happening));
+    edits.iter().for_each(|edit| story.reloads(edit));
+    after.split_whitespace().for_each(|happening| story.happens(happening));
+    assert_eq!(story.answer(), expect, "{before}, reload, {after}, of {domain} {pools:?}");
+}
+
+fn preemptive(model: &mut Model) {
+    model.pools[0].preemption = Preemption::Preemptive;
+    model.domains[0].preemption = Preemption::Preemptive;
+}
+
+fn non_preemptive(model: &mut Model) {
+    model.pools[0].preemption = Preemption::NonPreemptive;
+    model.domains[0].preemption = Preemption::NonPreemptive;
+}
+
+fn renamed(model: &mut Model) {
+    model.pools[0].name = "renamed".to_owned();
+}
+
+#[test]
+fn positions_stay() {
+    check("ordinal", &["stays: 1, 2, 3"], "-1 -2 +1 +2", &[|_| {}], "", "3");
+    check("ordinal stays", &["1", "2"], "-1 +1", &[|_| {}], "", "2");
+    check("ordinal stays", &["1", "2"], "-1 +1", &[|model| model.domains[0].pools[1].ordinal = 9], "", "2");
+}
+
+#[test]
+fn a_level_that_was_preemptive_in_between_stands_on_the_first_available_one() {
+    check("ordinal", &["stays: 1, 2, 3"], "-1 -2 +1 +2", &[preemptive, non_preemptive], "", "1");
+    check("ordinal stays", &["1", "2"], "-1 +1", &[preemptive, non_preemptive], "", "1");
+    let by_weight: fn(&mut Model) = |model| model.pools[0].policy = Policy::Weight;
+    let by_ordinal: fn(&mut Model) = |model| model.pools[0].policy = Policy::Ordinal;
+    check("ordinal", &["stays: 1, 2"], "-1 +1", &[by_weight, by_ordinal], "", "1");
+}
+
+/// The name of a pool is what it is known by.
+#[test]
+fn a_renamed_pool_is_another_one() {
+    check("ordinal", &["stays: 1, 2"], "-1 +1", &[renamed], "", "1");
+    check("ordinal stays", &["1", "2"], "-1 +1", &[renamed], "", "2");
+    check("ordinal stays", &["1", "2"], "-2 -1 +1", &[renamed], "+2", "1");
+}
+
+#[test]
+fn the_last_good_answer_stays_as_far_as_it_may_be_answered() {
+    let domain = "ordinal all-down=last-good";
+    check(domain, &["1, 2"], "-1 -2", &[|_| {}], "", "2");
+    check(domain, &["1, 2"], "-1 -2", &[|model| model.pools[0].addresses[1].enabled = false], "", "1");
+    let offline: fn(&mut Model) = |model| model.pools[0].addresses[1].mode = AddressMode::Offline;
+    check(domain, &["1, 2"], "-1 -2", &[offline], "", "1");
+    let gone: fn(&mut Model) = |model| drop(model.pools[0].addresses.pop());
+    check(domain, &["1, 2"], "-1 -2", &[gone], "", "1");
+}
+
+#[test]
+fn the_last_good_answer_stays_where_addresses_change_places() {
+    let pools = ["nearest-source: 1 for default, 2 for a"];
+    let reversed: fn(&mut Model) = |model| model.pools[0].addresses.reverse();
+    check("ordinal all-down=last-good", &pools, "-2 -1", &[reversed], "", "1");
+    check("ordinal all-down=last-good", &pools, "-2 -1", &[reversed], "+2", "2");
+}
+
+#[test]
+fn the_last_good_answer_is_capped_as_the_access_domain_says_now() {
+    let capped: fn(&mut Model) = |model| model.domains[0].max_answers = Some(1);
+    let pools = ["round-robin: 1, 2"];
+    check("ordinal all-down=last-good", &pools, "-1 -2", &[capped], "", "2, at most 1");
+    check(
+        "round-robin all-down=last-good",
+        &["all round-robin: 1, 2"],
+        "-2",
+        &[capped],
+        "",
+        "1 and 2 rotating, at most 1",
+    );
+}
+
+#[test]
+fn sources_with_the_same_pools_remember_their_own_last_good_answers() {
+    // Both pools fail at once with 9, while the clients of a stand on the second and those of b on the first.
+    let pools = ["min2 for a: 1, 9", "min2 for a: 2, 9"];
+    let mut story = Story::new("nearest-source stays all-down=last-good", &pools, "a");
+    ["-1", "+1"].into_iter().for_each(|happening| story.happens(happening));
+    story.partition.classes.push(class("b"));
+    story.reloads(|model| model.domains[0].pools.iter_mut().for_each(|used| used.sources.push(source("b"))));
+    assert_eq!(story.answers(), ["2", "1"]);
+    story.happens("-9");
+    assert_eq!(story.answers(), ["2", "1"]);
+}
