@@ -199,9 +199,10 @@ impl Reference {
 
     fn way(&self, domain: &AccessDomain, client: IpAddr) -> String {
         let mut way = domain_name(domain);
-        for (_, positions) in self.groups(domain, client) {
+        for (source, positions) in self.groups(domain, client) {
+            let source = source.map_or("anyone", |source| &self.model.sources[source.0].name);
             for position in positions {
-                way += &format!(", {}", self.model.pool(domain.pools[position].pool).name);
+                way += &format!(", {} for {source}", self.model.pool(domain.pools[position].pool).name);
             }
         }
         for used in &domain.pools {
