@@ -21,6 +21,8 @@ use crate::world::{Readers, World};
 const SEED: u64 = 1;
 const SERVER_STEPS: usize = 400;
 const PROGRAM_STEPS: usize = 200;
+/// With the program, one in so many restarts and reloads is made.
+const NEW_GENERATIONS: usize = 4;
 /// Clients that ask after each step.
 const ASKING: usize = 5;
 
@@ -49,7 +51,14 @@ fn run(who: &str, readers: Readers, steps: usize) {
     let (mut kept, mut history) = (Kept::default(), Vec::new());
     let mut met = BTreeMap::<&str, usize>::new();
     for id in 1..=u64::try_from(steps).unwrap() {
-        let step = draw(&mut random, &reference, &models, id);
+        let mut step = draw(&mut random, &reference, &models, id);
+        // Each is a program to load, which takes the kernel a second.
+        while readers == Readers::ServerAndProgram
+            && step.is_new_generation()
+            && !random.one_in(NEW_GENERATIONS)
+        {
+            step = draw(&mut random, &reference, &models, id);
+        }
         reference.take(&step);
         world.take(&step);
         history.push(step);

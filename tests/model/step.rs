@@ -37,6 +37,11 @@ pub(crate) fn check_name(model: &Model, check: &Check) -> CheckName {
 }
 
 impl Step {
+    /// True for what loads the program anew.
+    pub(crate) fn is_new_generation(&self) -> bool {
+        matches!(self, Self::Restart | Self::Reload(_))
+    }
+
     /// The same as steps of one check each.
     pub(crate) fn parts(&self) -> Vec<Self> {
         match self {
@@ -79,10 +84,9 @@ pub(crate) fn draw(random: &mut Random, reference: &Reference, all: &[Arc<Model>
             Step::Verdicts(shuffled(random, checks_of(reference.model(), &[PoolId(pool)])), verdict)
         }
         _ => {
-            let known: Vec<_> = reference.verdicts.iter().collect();
-            let (check, verdict) = *random.pick(&known);
-            let other = if *verdict == Verdict::Passing { Verdict::Failed } else { Verdict::Passing };
-            Step::Verdicts(vec![check.clone()], other)
+            let (check, verdict) = random.pick(&reference.checks()).clone();
+            let other = if verdict == Verdict::Passing { Verdict::Failed } else { Verdict::Passing };
+            Step::Verdicts(vec![check], other)
         }
     }
 }

@@ -148,9 +148,10 @@ pub enum Ran {
     Passed,
 }
 
-/// The verdicts of a program (uapi/linux/bpf.h).
-const XDP_PASS: u32 = 2;
-const XDP_TX: u32 = 3;
+/// Verdict of a program that passes the frame on (uapi/linux/bpf.h).
+pub const XDP_PASS: u32 = 2;
+/// Verdict of a program that sends the frame back.
+pub const XDP_TX: u32 = 3;
 
 /// Runs the program on a frame and checks what holds for every frame: it is answered or passed untouched, and exactly
 /// one counter counts it.

@@ -129,18 +129,29 @@ impl Reference {
             AllDownAction::AsIfUp => self
                 .steered(domain, client, Health::AsIfUp)
                 .map_or(Expected::NoData, |choice| records(domain, choice)),
-            AllDownAction::Pool(id) => self
-                .pool_answers(*id, client, Health::AsIfUp)
-                .map_or_else(default, |choice| records(domain, choice)),
+            // Of its addresses those that are available; if none is, as if all were.
+            AllDownAction::Pool(id) => {
+                let pool = self.model.pool(*id);
+                let available = pool.addresses.iter().filter(|address| self.is_available(pool, address));
+                let answer = self.pool_is_last_resort(pool).then(|| {
+                    let available = self.of_pool(pool, &available.collect::<Vec<_>>(), client);
+                    available.or_else(|| self.pool_answers(*id, client, Health::AsIfUp))
+                });
+                answer.flatten().map_or_else(default, |choice| records(domain, choice))
+            }
             AllDownAction::LastGood => {
-                let last_good = self.last_good.get(&self.way(domain, client));
-                let is_known = |target: &Target| {
-                    let mut pools = domain.pools.iter().map(|used| self.model.pool(used.pool));
-                    pools.any(|pool| pool.addresses.iter().any(|address| address.target == *target))
+                let may_be_answered = |target: &Target| {
+                    let pools = domain.pools.iter().map(|used| self.model.pool(used.pool));
+                    let mut pools = pools.filter(|pool| self.pool_is_last_resort(pool));
+                    pools.any(|pool| {
+                        let mut addresses = pool.addresses.iter();
+                        addresses
+                            .any(|address| address.target == *target && self.is_last_resort(pool, address))
+                    })
                 };
-                match last_good {
-                    Some(good @ Expected::Records(choice, _)) if choice.targets().iter().all(is_known) => {
-                        good.clone()
+                match self.last_good.get(&self.way(domain, client)) {
+                    Some(Expected::Records(choice, _)) if choice.targets().iter().all(may_be_answered) => {
+                        records(domain, choice.clone())
                     }
                     _ => default(),
                 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use gtm_userspace::config::Model;
 use gtm_userspace::config::model::{
-    AccessDomain, AllDownAction, Initial, Policy, Preemption, SourceId, Target, Verdict,
+    AccessDomain, AllDownAction, Check, Initial, Policy, Preemption, SourceId, Target, Verdict,
 };
 use gtm_userspace::decision::overrides::{Action, Object, Override};
 
@@ -26,7 +26,8 @@ pub(crate) struct Reference {
     model: Arc<Model>,
     /// Whose last good answers are kept: everyone who is ever asked for.
     clients: BTreeSet<IpAddr>,
-    pub(crate) verdicts: BTreeMap<CheckName, Verdict>,
+    /// By check of the configuration that holds.
+    verdicts: Vec<Verdict>,
     /// By id.
     pub(crate) overrides: BTreeMap<u64, Override>,
     /// The current member of each non-preemptive level.
@@ -56,7 +57,7 @@ impl Reference {
             model: Arc::clone(&configurations[0]),
             configurations: configurations.to_vec(),
             clients,
-            verdicts: BTreeMap::new(),
+            verdicts: Vec::new(),
             overrides: BTreeMap::new(),
             positions: BTreeMap::new(),
             last_good: BTreeMap::new(),
@@ -70,13 +71,19 @@ impl Reference {
         &self.model
     }
 
+    /// Every check and its verdict.
+    pub(crate) fn checks(&self) -> Vec<(CheckName, Verdict)> {
+        let names = self.model.checks.iter().map(|check| check_name(&self.model, check));
+        names.zip(self.verdicts.iter().copied()).collect()
+    }
+
     /// Takes a step.
     pub(crate) fn take(&mut self, step: &Step) {
         match step {
             Step::Verdicts(checks, verdict) => {
                 for check in checks {
-                    if let Some(known) = self.verdicts.get_mut(check) {
-                        *known = *verdict;
+                    if let Some(index) = self.checks().iter().position(|(name, _)| name == check) {
+                        self.verdicts[index] = *verdict;
                         self.settle();
                     }
                 }
@@ -111,16 +118,15 @@ impl Reference {
     /// A check that is new begins as its template says; what is no more is forgotten.
     fn take_over(&mut self, configuration: usize) {
         let model = Arc::clone(&self.configurations[configuration]);
-        let before = std::mem::take(&mut self.verdicts);
-        for check in &model.checks {
-            let name = check_name(&model, check);
+        let before: BTreeMap<CheckName, Verdict> = self.checks().into_iter().collect();
+        let verdict = |check: &Check| {
             let initial = match model.template(check.template).initial {
                 Initial::Up | Initial::Last => Verdict::Passing,
                 Initial::Down => Verdict::Failed,
             };
-            let verdict = before.get(&name).copied().unwrap_or(initial);
-            self.verdicts.insert(name, verdict);
-        }
+            before.get(&check_name(&model, check)).copied().unwrap_or(initial)
+        };
+        self.verdicts = model.checks.iter().map(verdict).collect();
         self.model = model;
         let ways: BTreeSet<String> = self.ways().into_iter().map(|(_, _, way)| way).collect();
         self.last_good.retain(|way, _| ways.contains(way));
@@ -193,9 +199,10 @@ impl Reference {
 
     fn way(&self, domain: &AccessDomain, client: IpAddr) -> String {
         let mut way = domain_name(domain);
-        for (_, positions) in self.groups(domain, client) {
+        for (source, positions) in self.groups(domain, client) {
+            let source = source.map_or("anyone", |source| &self.model.sources[source.0].name);
             for position in positions {
-                way += &format!(", {}", self.model.pool(domain.pools[position].pool).name);
+                way += &format!(", {} for {source}", self.model.pool(domain.pools[position].pool).name);
             }
         }
         for used in &domain.pools {

@@ -4,7 +4,6 @@ use gtm_userspace::config::model::{AccessDomain, Address, AddressMode, Judgement
 use gtm_userspace::decision::overrides::{Action, Object};
 
 use super::Reference;
-use crate::step::check_name;
 
 impl Reference {
     /// Enabled and (`online`, or `auto` and judged good).
@@ -19,12 +18,8 @@ impl Reference {
 
     /// Judged over its checks; without one it is good.
     fn is_good(&self, address: &Address) -> bool {
-        let passes = |check: &usize| {
-            let name = check_name(&self.model, &self.model.checks[*check]);
-            self.verdicts[&name] == Verdict::Passing
-        };
-        let checks: Vec<usize> = address.checks.iter().map(|check| check.0).collect();
-        let passing = checks.iter().filter(|check| passes(check)).count();
+        let checks = &address.checks;
+        let passing = checks.iter().filter(|check| self.verdicts[check.0] == Verdict::Passing).count();
         checks.is_empty() || is_enough(address.judgement, passing, checks.len())
     }
 
@@ -88,7 +83,7 @@ impl Reference {
     /// True unless the access domain is disabled.
     pub(crate) fn is_steered(&self, domain: &AccessDomain) -> bool {
         let said = self.last(|object, action| {
-            is_domain(object, domain) && [Action::Enable, Action::Disable].contains(action)
+            [Action::Enable, Action::Disable].contains(action) && is_domain(object, domain)
         });
         said.map_or(domain.enabled, |action| action == Action::Enable)
     }
@@ -96,7 +91,7 @@ impl Reference {
     /// Position of the pool that an operator pinned the access domain to.
     pub(super) fn pinned(&self, domain: &AccessDomain) -> Option<usize> {
         let said =
-            self.last(|object, action| is_domain(object, domain) && matches!(action, Action::Pin { .. }));
+            self.last(|object, action| matches!(action, Action::Pin { .. }) && is_domain(object, domain));
         let Some(Action::Pin { pool }) = said else { return None };
         domain.pools.iter().position(|used| self.model.pool(used.pool).name == pool)
     }
@@ -111,17 +106,20 @@ impl Reference {
 
     /// What is said of it in this pool outranks what is said of it in all.
     fn said_of_address(&self, pool: &Pool, address: &Address, one_of: &[Action]) -> Option<Action> {
-        let target = address.target.to_string();
         let said = |within: Option<&String>| {
-            let object = Object::Address { pool: within.cloned(), target: target.clone() };
-            self.last(|about, action| *about == object && one_of.contains(action))
+            self.last(|about, action| {
+                one_of.contains(action)
+                    && matches!(about, Object::Address { pool, target }
+                        if pool.as_ref() == within && *target == address.target.to_string())
+            })
         };
         said(Some(&pool.name)).or_else(|| said(None))
     }
 
     fn said_of_pool(&self, pool: &Pool, one_of: &[Action]) -> Option<Action> {
-        let object = Object::Pool { name: pool.name.clone() };
-        self.last(|about, action| *about == object && one_of.contains(action))
+        self.last(|about, action| {
+            matches!(about, Object::Pool { name } if *name == pool.name) && one_of.contains(action)
+        })
     }
 
     /// The action of the last override of which this is true.
@@ -132,7 +130,8 @@ impl Reference {
 }
 
 fn is_domain(object: &Object, domain: &AccessDomain) -> bool {
-    *object == Object::Domain { name: domain.name.to_string(), steered: domain.steered.to_string() }
+    matches!(object, Object::Domain { name, steered }
+        if *name == domain.name.to_string() && *steered == domain.steered.to_string())
 }
 
 /// `available * 100 >= percent * total`.
