@@ -118,12 +118,11 @@ impl Asked<'_> {
                 return Err(format!("scope {scope}, but {other} gets {others}"));
             }
         }
-        match expected {
-            Expected::Records(choice, _) if choice.sticky_length(client) > scope => {
-                Err(format!("scope {scope}, although longer prefixes differ"))
-            }
-            _ => Ok(()),
+        let Expected::Records(choice, _) = expected else { return Ok(()) };
+        if choice.sticky_length(client) > scope {
+            return Err(format!("scope {scope}, although longer prefixes differ"));
         }
+        Ok(())
     }
 }
 

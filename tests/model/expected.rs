@@ -126,7 +126,7 @@ impl Choice {
     pub(crate) fn sticky_length(&self, client: IpAddr) -> u8 {
         let own = match self {
             Self::Sticky(_, sticky, members) if members.len() > 1 => length(*sticky, client),
-            _ => 0,
+            Self::One(_) | Self::All(_) | Self::Weighted(_) | Self::Sticky(..) => 0,
         };
         let inner: Vec<u8> = match self {
             Self::One(_) => Vec::new(),

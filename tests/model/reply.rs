@@ -30,20 +30,18 @@ impl Reply {
         let text =
             |name: &hickory_proto::rr::Name| name.to_ascii().trim_end_matches('.').to_ascii_lowercase();
         for record in message.answers.iter().filter(|record| text(&record.name) == qname.to_string()) {
-            let target = match &record.data {
-                RData::A(address) => Target::Ip(address.0.into()),
-                RData::AAAA(address) => Target::Ip(address.0.into()),
-                RData::CNAME(name) => Target::Name(text(&name.0).parse().unwrap()),
-                other => return Err(format!("a record {other} of the QNAME")),
+            let target = if let RData::CNAME(name) = &record.data {
+                Target::Name(text(&name.0).parse().unwrap())
+            } else {
+                let address = record.data.ip_addr();
+                Target::Ip(address.ok_or_else(|| format!("a record {} of the QNAME", record.data))?)
             };
             list.push(target);
             ttls.insert(record.ttl);
         }
         let subnet = message.edns.as_ref().and_then(|edns| edns.option(EdnsCode::Subnet));
-        let scope = match subnet {
-            Some(EdnsOption::Subnet(subnet)) => Some(subnet.scope_prefix()),
-            _ => None,
-        };
+        let scope =
+            if let Some(EdnsOption::Subnet(subnet)) = subnet { Some(subnet.scope_prefix()) } else { None };
         Ok(Self { rcode: message.metadata.response_code.into(), list, ttls, scope })
     }
 }

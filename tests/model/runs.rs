@@ -2,7 +2,7 @@
 //!
 //! `GTM_MODEL_STEPS` and `GTM_MODEL_SEED` set how many steps and which.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::io::{self, Write as _};
 
@@ -15,12 +15,15 @@ use crate::configurations;
 use crate::expected::Expected;
 use crate::history::{Failure, History, addresses};
 use crate::reference::{Reference, domain_name};
-use crate::step::draw;
+use crate::step::Dealer;
 use crate::world::{Readers, World};
 
 const SEED: u64 = 1;
 const SERVER_STEPS: usize = 400;
 const PROGRAM_STEPS: usize = 200;
+/// Kinds of steps: two of verdicts, five overrides of addresses, of addresses of one pool and of pools each, three of access
+/// domains, undoing, returning of pools and access domains, restarts, and reloads of three configurations.
+const KINDS: usize = 2 + 3 * 5 + 3 + 1 + 2 + 1 + 3;
 /// With the program, one in so many restarts and reloads is made.
 const NEW_GENERATIONS: usize = 4;
 /// Clients that ask after each step.
@@ -45,27 +48,28 @@ fn run(who: &str, readers: Readers, steps: usize) {
     let (steps, seed) = (number("GTM_MODEL_STEPS", steps), number("GTM_MODEL_SEED", SEED));
     let models = configurations::load();
     let clients = Client::all();
-    let mut random = Random::new(seed);
+    let mut dealer = Dealer::new(Random::new(seed));
     let mut reference = Reference::new(&models, addresses(&clients));
     let mut world = World::new(&models, readers);
     let (mut kept, mut history) = (Kept::default(), Vec::new());
-    let mut met = BTreeMap::<&str, usize>::new();
+    let (mut met, mut kinds) = (BTreeMap::<&str, usize>::new(), BTreeSet::new());
     for id in 1..=u64::try_from(steps).unwrap() {
-        let mut step = draw(&mut random, &reference, &models, id);
+        let mut step = dealer.draw(&reference, &models, id);
         // Each is a program to load, which takes the kernel a second.
         while readers == Readers::ServerAndProgram
             && step.is_new_generation()
-            && !random.one_in(NEW_GENERATIONS)
+            && !dealer.random.one_in(NEW_GENERATIONS)
         {
-            step = draw(&mut random, &reference, &models, id);
+            step = dealer.draw(&reference, &models, id);
         }
         reference.take(&step);
         world.take(&step);
+        kinds.insert(step.kind());
         history.push(step);
         for domain in &reference.model().domains {
             for number in 0..ASKING {
-                let client = *random.pick(&clients);
-                let shares = number == 0 && random.one_in(4);
+                let client = *dealer.random.pick(&clients);
+                let shares = number == 0 && dealer.random.one_in(4);
                 *met.entry(kind(&reference.answer(domain, client.address()))).or_default() += 1;
                 let asked = Asked { domain, client, shares };
                 if let Err(told) = asked.check(&world, &reference, &mut kept) {
@@ -77,6 +81,9 @@ fn run(who: &str, readers: Readers, steps: usize) {
         }
     }
     let met: Vec<_> = met.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    if steps >= SERVER_STEPS {
+        assert_eq!(kinds.len(), KINDS, "not every kind of step is met in {steps}: {kinds:?}");
+    }
     // Not `println!`, which the test harness keeps to itself when the test passes.
     writeln!(io::stderr(), "model: {who}, {steps} steps of seed {seed}: {}", met.join(", ")).unwrap();
 }

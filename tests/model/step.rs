@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use gtm_tests::Random;
 use gtm_userspace::config::Model;
-use gtm_userspace::config::model::{AccessDomain, Check, PoolId, Verdict};
+use gtm_userspace::config::model::{AccessDomain, Check, Policy, PoolId, Verdict};
 use gtm_userspace::decision::overrides::{Action, Object, Override};
 
 use crate::configurations;
@@ -42,6 +42,28 @@ impl Step {
         matches!(self, Self::Restart | Self::Reload(_))
     }
 
+    /// What it counts as, when it is seen to that every kind of step is met.
+    pub(crate) fn kind(&self) -> String {
+        let of_object = |object: &Object| match object {
+            Object::Address { pool: Some(_), .. } => "an address of one pool",
+            Object::Address { pool: None, .. } => "an address",
+            Object::Pool { .. } => "a pool",
+            Object::Domain { .. } => "an access domain",
+        };
+        match self {
+            Self::Verdicts(_, Verdict::Passing) => "pass".to_owned(),
+            Self::Verdicts(_, Verdict::Failed) => "fail".to_owned(),
+            Self::Override(Override { object, action: Action::Pin { .. }, .. }) => {
+                format!("pin {}", of_object(object))
+            }
+            Self::Override(Override { object, action, .. }) => format!("{action} {}", of_object(object)),
+            Self::Undo(_) => "undo".to_owned(),
+            Self::ReturnNow(object) => format!("return {}", of_object(object)),
+            Self::Restart => "restart".to_owned(),
+            Self::Reload(number) => format!("reload {}", configurations::FILES[*number]),
+        }
+    }
+
     /// The same as steps of one check each.
     pub(crate) fn parts(&self) -> Vec<Self> {
         match self {
@@ -55,40 +77,109 @@ impl Step {
     }
 }
 
-/// Draws the next step.
-pub(crate) fn draw(random: &mut Random, reference: &Reference, all: &[Arc<Model>], id: u64) -> Step {
-    match random.below(100) {
-        0..=3 => Step::Restart,
-        4..=9 => Step::Reload(random.below(all.len())),
-        10..=13 => Step::ReturnNow(returning(random, reference.model())),
-        14..=33 if reference.overrides.len() < MOST_OVERRIDES => {
-            // Also of what only another configuration has.
-            let other = random.pick(all);
-            let model = if random.one_in(6) { other } else { reference.model() };
-            Step::Override(said(random, model, id))
-        }
-        14..=43 if !reference.overrides.is_empty() => {
-            let ids: Vec<u64> = reference.overrides.keys().copied().collect();
-            Step::Undo(*random.pick(&ids))
-        }
-        44..=58 => {
-            // A whole access domain goes down or comes up.
-            let domain = random.pick(&reference.model().domains);
-            let pools: Vec<PoolId> = domain.pools.iter().map(|used| used.pool).collect();
-            let verdict = if random.one_in(3) { Verdict::Passing } else { Verdict::Failed };
-            Step::Verdicts(shuffled(random, checks_of(reference.model(), &pools)), verdict)
-        }
-        59..=65 => {
-            let pool = random.below(reference.model().pools.len());
-            let verdict = if random.one_in(2) { Verdict::Passing } else { Verdict::Failed };
-            Step::Verdicts(shuffled(random, checks_of(reference.model(), &[PoolId(pool)])), verdict)
-        }
-        _ => {
-            let (check, verdict) = random.pick(&reference.checks()).clone();
-            let other = if verdict == Verdict::Passing { Verdict::Failed } else { Verdict::Passing };
-            Step::Verdicts(vec![check], other)
+/// Draws steps.
+pub(crate) struct Dealer {
+    pub(crate) random: Random,
+    /// The overrides that are still to come before all have come once more.
+    deck: Vec<(About, Action)>,
+}
+
+/// What an override is about.
+#[derive(Debug, Clone, Copy)]
+enum About {
+    /// An address in all pools.
+    Address,
+    /// An address in one pool.
+    AddressOfPool,
+    /// A pool.
+    Pool,
+    /// An access domain; the pool that it is pinned to is chosen with it.
+    Domain,
+}
+
+impl Dealer {
+    pub(crate) fn new(random: Random) -> Self {
+        Self { random, deck: Vec::new() }
+    }
+
+    /// Draws the next step; an override gets this id.
+    pub(crate) fn draw(&mut self, reference: &Reference, all: &[Arc<Model>], id: u64) -> Step {
+        let (random, model) = (&mut self.random, reference.model());
+        match random.below(100) {
+            0..=3 => Step::Restart,
+            4..=9 => Step::Reload(random.below(all.len())),
+            10..=13 => Step::ReturnNow(returning(random, model)),
+            14..=33 if reference.overrides.len() < MOST_OVERRIDES => {
+                // Also of what only another configuration has.
+                let other = random.pick(all);
+                let model = if random.one_in(6) { other } else { model };
+                Step::Override(self.said(model, id))
+            }
+            14..=43 if !reference.overrides.is_empty() => {
+                let ids: Vec<u64> = reference.overrides.keys().copied().collect();
+                Step::Undo(*random.pick(&ids))
+            }
+            44..=58 => {
+                // A whole access domain goes down or comes up.
+                let domain = random.pick(&model.domains);
+                let pools: Vec<PoolId> = domain.pools.iter().map(|used| used.pool).collect();
+                let verdict = if random.one_in(3) { Verdict::Passing } else { Verdict::Failed };
+                Step::Verdicts(shuffled(random, checks_of(model, &pools)), verdict)
+            }
+            59..=65 => {
+                let pool = PoolId(random.below(model.pools.len()));
+                let verdict = if random.one_in(2) { Verdict::Passing } else { Verdict::Failed };
+                Step::Verdicts(shuffled(random, checks_of(model, &[pool])), verdict)
+            }
+            _ => {
+                let (check, verdict) = random.pick(&reference.checks()).clone();
+                let other = if verdict == Verdict::Passing { Verdict::Failed } else { Verdict::Passing };
+                Step::Verdicts(vec![check], other)
+            }
         }
     }
+
+    fn said(&mut self, model: &Model, id: u64) -> Override {
+        if self.deck.is_empty() {
+            self.deck = shuffled(&mut self.random, deck());
+        }
+        let (about, action) = self.deck.pop().unwrap();
+        let random = &mut self.random;
+        // Weights are taken away where they count.
+        let counts = |policy| action != Action::Drain || policy == Policy::Weight;
+        let domains: Vec<_> = model.domains.iter().filter(|domain| counts(domain.policy)).collect();
+        let domain = *random.pick(&domains);
+        let own = model.pool(random.pick(&domain.pools).pool);
+        let pools: Vec<_> = model.pools.iter().filter(|pool| counts(pool.policy)).collect();
+        let any = *random.pick(&pools);
+        let pool = if counts(own.policy) { own } else { any };
+        let target = random.pick(&pool.addresses).target.to_string();
+        let (object, action) = match (about, action) {
+            (About::Address, action) => (Object::Address { pool: None, target }, action),
+            (About::AddressOfPool, action) => {
+                (Object::Address { pool: Some(pool.name.clone()), target }, action)
+            }
+            (About::Pool, action) => (Object::Pool { name: own.name.clone() }, action),
+            (About::Domain, Action::Pin { .. }) => {
+                (domain_object(domain), Action::Pin { pool: own.name.clone() })
+            }
+            (About::Domain, action) => (domain_object(domain), action),
+        };
+        let (who, reason) = ("model".to_owned(), "test".to_owned());
+        Override { id, object, action, who, reason, created: 0, expires: None }
+    }
+}
+
+/// Every kind of override.
+fn deck() -> Vec<(About, Action)> {
+    let any = [Action::Up, Action::Down, Action::Enable, Action::Disable, Action::Drain];
+    let mut deck: Vec<(About, Action)> = [About::Address, About::AddressOfPool, About::Pool]
+        .into_iter()
+        .flat_map(|about| any.clone().map(|action| (about, action)))
+        .collect();
+    let pin = || Action::Pin { pool: String::new() };
+    deck.extend([Action::Enable, Action::Disable, pin(), pin()].map(|action| (About::Domain, action)));
+    deck
 }
 
 fn checks_of(model: &Model, pools: &[PoolId]) -> Vec<CheckName> {
@@ -101,7 +192,7 @@ fn checks_of(model: &Model, pools: &[PoolId]) -> Vec<CheckName> {
     checks
 }
 
-fn shuffled(random: &mut Random, mut list: Vec<CheckName>) -> Vec<CheckName> {
+fn shuffled<T>(random: &mut Random, mut list: Vec<T>) -> Vec<T> {
     for end in (1..list.len()).rev() {
         list.swap(end, random.below(end + 1));
     }
@@ -117,28 +208,6 @@ fn returning(random: &mut Random, model: &Model) -> Object {
         return domain_object(random.pick(&model.domains));
     }
     Object::Pool { name: random.pick(&model.pools).name.clone() }
-}
-
-fn said(random: &mut Random, model: &Model, id: u64) -> Override {
-    let any = [Action::Up, Action::Down, Action::Enable, Action::Disable, Action::Drain];
-    let pool = random.pick(&model.pools);
-    let (object, action) = match random.below(5) {
-        0 | 1 => {
-            let target = random.pick(&pool.addresses).target.to_string();
-            let pool = random.one_in(2).then(|| pool.name.clone());
-            (Object::Address { pool, target }, random.pick(&any).clone())
-        }
-        2 | 3 => (Object::Pool { name: pool.name.clone() }, random.pick(&any).clone()),
-        _ => {
-            let domain = random.pick(&model.domains);
-            let pool = model.pool(random.pick(&domain.pools).pool).name.clone();
-            let actions =
-                [Action::Enable, Action::Disable, Action::Pin { pool: pool.clone() }, Action::Pin { pool }];
-            (domain_object(domain), random.pick(&actions).clone())
-        }
-    };
-    let (who, reason) = ("model".to_owned(), "test".to_owned());
-    Override { id, object, action, who, reason, created: 0, expires: None }
 }
 
 impl fmt::Display for Step {

@@ -158,8 +158,8 @@ impl World {
         (name, qtype, client): (&Name, u16, IpAddr),
     ) -> Result<Option<Vec<u8>>, String> {
         let Some(program) = &self.program else { return Ok(None) };
-        let steered = self.decider.table().find(name, qtype, client);
-        let is_for_kernel = steered.is_some_and(|steered| steered.answer.is_for_kernel());
+        let found = self.decider.table().look_up(name, qtype, client);
+        let is_for_kernel = found.is_some_and(|found| found.answer.is_for_kernel());
         let mut listen = self.decider.model().service.listen.iter();
         let to = listen.find(|address| address.is_ipv4() == sender.is_ipv4()).unwrap();
         let datagram = Datagram::new(SocketAddr::new(sender, CLIENT_PORT), *to, message.to_vec());
@@ -171,10 +171,11 @@ impl World {
                 Datagram::read(&out).map(|sent| Some(sent.payload)).map_err(|error| error.to_string())
             }
             (XDP_PASS, false) if out == frame => Ok(None),
-            _ => Err(format!(
-                "{:?}, where the answer is for the kernel: {is_for_kernel}",
-                run(program, &frame)
-            )),
+            _ => {
+                let (_, outcome) = run(program, &frame).map_err(|error| error.to_string())?;
+                let whose = if is_for_kernel { "the kernel's" } else { "the server's" };
+                Err(format!("{}, but the answer is {whose}", outcome.name()))
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use gtm_userspace::config::Model;
 use gtm_userspace::config::model::{
-    AccessDomain, AllDownAction, Check, Initial, Policy, Preemption, SourceId, Target, Verdict,
+    AccessDomain, AllDownAction, Check, Initial, Policy, Preemption, SourceId, Verdict,
 };
 use gtm_userspace::decision::overrides::{Action, Object, Override};
 
@@ -167,7 +167,7 @@ impl Reference {
                 Policy::NearestSource => {
                     domain.pools.iter().flat_map(|used| &used.sources).copied().map(Some).collect()
                 }
-                _ => BTreeSet::from([None]),
+                Policy::Ordinal | Policy::RoundRobin | Policy::Weight => BTreeSet::from([None]),
             };
             for source in sources {
                 let pools = domain.pools.iter().filter(|used| {
@@ -198,22 +198,18 @@ impl Reference {
     }
 
     fn way(&self, domain: &AccessDomain, client: IpAddr) -> String {
-        let mut way = domain_name(domain);
+        let mut way = vec![domain_name(domain)];
         for (source, positions) in self.groups(domain, client) {
             let source = source.map_or("anyone", |source| &self.model.sources[source.0].name);
-            for position in positions {
-                way += &format!(", {} for {source}", self.model.pool(domain.pools[position].pool).name);
-            }
+            let name = |at: usize| &self.model.pool(domain.pools[at].pool).name;
+            way.extend(positions.into_iter().map(|at| format!("{} for {source}", name(at))));
         }
-        for used in &domain.pools {
-            let pool = self.model.pool(used.pool);
-            if pool.policy == Policy::NearestSource {
-                let nearest: Vec<&Target> =
-                    self.nearest(pool, client).into_iter().map(|address| &address.target).collect();
-                way += &format!(", {} {nearest:?}", pool.name);
-            }
+        let pools = domain.pools.iter().map(|used| self.model.pool(used.pool));
+        for pool in pools.filter(|pool| pool.policy == Policy::NearestSource) {
+            let nearest = self.nearest(pool, client).into_iter().map(|address| address.target.to_string());
+            way.push(format!("{}: {}", pool.name, nearest.collect::<Vec<_>>().join(" ")));
         }
-        way
+        way.join(", ")
     }
 }
 
