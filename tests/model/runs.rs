@@ -19,15 +19,15 @@ use crate::step::Dealer;
 use crate::world::{Readers, World};
 
 const SEED: u64 = 1;
-const SERVER_STEPS: usize = 400;
-const PROGRAM_STEPS: usize = 200;
+const SERVER_STEPS: usize = 1500;
+const PROGRAM_STEPS: usize = 400;
 /// Kinds of steps: two of verdicts, five overrides of addresses, of addresses of one pool and of pools each, three of access
 /// domains, undoing, returning of pools and access domains, restarts, and reloads of three configurations.
 const KINDS: usize = 2 + 3 * 5 + 3 + 1 + 2 + 1 + 3;
 /// With the program, one in so many restarts and reloads is made.
 const NEW_GENERATIONS: usize = 4;
 /// Clients that ask after each step.
-const ASKING: usize = 5;
+const ASKING: usize = 3;
 
 #[test]
 fn the_server_answers_as_the_reference_does() {
@@ -69,7 +69,7 @@ fn run(who: &str, readers: Readers, steps: usize) {
         for domain in &reference.model().domains {
             for number in 0..ASKING {
                 let client = *dealer.random.pick(&clients);
-                let shares = number == 0 && dealer.random.one_in(4);
+                let shares = number == 0 && dealer.random.one_in(8);
                 *met.entry(kind(&reference.answer(domain, client.address()))).or_default() += 1;
                 let asked = Asked { domain, client, shares };
                 if let Err(told) = asked.check(&world, &reference, &mut kept) {

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use gtm_tests::Random;
 use gtm_userspace::config::Model;
-use gtm_userspace::config::model::{AccessDomain, Check, Policy, PoolId, Verdict};
+use gtm_userspace::config::model::{AccessDomain, AllDownAction, Check, Policy, PoolId, Verdict};
 use gtm_userspace::decision::overrides::{Action, Object, Override};
 
 use crate::configurations;
-use crate::reference::{CheckName, Reference};
+use crate::reference::{CheckName, Reference, domain_name};
 
 /// One thing that happens.
 #[derive(Debug, Clone)]
@@ -30,6 +30,9 @@ pub(crate) enum Step {
 
 /// Most overrides that hold at a time: with more, little else has a say.
 const MOST_OVERRIDES: usize = 6;
+
+/// The focus changes once in so many steps about it.
+const FOCUSED: usize = 15;
 
 /// A check by target and template.
 pub(crate) fn check_name(model: &Model, check: &Check) -> CheckName {
@@ -82,6 +85,8 @@ pub(crate) struct Dealer {
     pub(crate) random: Random,
     /// The overrides that are still to come before all have come once more.
     deck: Vec<(About, Action)>,
+    /// The access domain that most steps are about for a while, so that they have to do with each other.
+    focus: String,
 }
 
 /// What an override is about.
@@ -99,44 +104,79 @@ enum About {
 
 impl Dealer {
     pub(crate) fn new(random: Random) -> Self {
-        Self { random, deck: Vec::new() }
+        Self { random, deck: Vec::new(), focus: String::new() }
     }
 
     /// Draws the next step; an override gets this id.
     pub(crate) fn draw(&mut self, reference: &Reference, all: &[Arc<Model>], id: u64) -> Step {
-        let (random, model) = (&mut self.random, reference.model());
-        match random.below(100) {
+        let model = reference.model();
+        match self.random.below(100) {
             0..=3 => Step::Restart,
-            4..=9 => Step::Reload(random.below(all.len())),
-            10..=13 => Step::ReturnNow(returning(random, model)),
-            14..=33 if reference.overrides.len() < MOST_OVERRIDES => {
+            4..=8 => Step::Reload(self.random.below(all.len())),
+            9..=12 => Step::ReturnNow(self.returning(model)),
+            13..=30 if reference.overrides.len() < MOST_OVERRIDES => {
                 // Also of what only another configuration has.
-                let other = random.pick(all);
-                let model = if random.one_in(6) { other } else { model };
+                let other = self.random.pick(all);
+                let model = if self.random.one_in(6) { other } else { model };
                 Step::Override(self.said(model, id))
             }
-            14..=43 if !reference.overrides.is_empty() => {
-                let ids: Vec<u64> = reference.overrides.keys().copied().collect();
-                Step::Undo(*random.pick(&ids))
+            13..=40 if !reference.overrides.is_empty() => {
+                Step::Undo(self.random.pick(&reference.overrides).id)
             }
-            44..=58 => {
+            41..=54 => {
                 // A whole access domain goes down or comes up.
-                let domain = random.pick(&model.domains);
+                let domain = self.domain(model);
                 let pools: Vec<PoolId> = domain.pools.iter().map(|used| used.pool).collect();
-                let verdict = if random.one_in(3) { Verdict::Passing } else { Verdict::Failed };
-                Step::Verdicts(shuffled(random, checks_of(model, &pools)), verdict)
+                let verdict = if self.random.one_in(4) { Verdict::Passing } else { Verdict::Failed };
+                Step::Verdicts(shuffled(&mut self.random, checks_of(model, &pools)), verdict)
             }
-            59..=65 => {
-                let pool = PoolId(random.below(model.pools.len()));
-                let verdict = if random.one_in(2) { Verdict::Passing } else { Verdict::Failed };
-                Step::Verdicts(shuffled(random, checks_of(model, &[pool])), verdict)
+            55..=63 => {
+                let pools = answering_pools(self.domain(model));
+                let pool = *self.random.pick(&pools);
+                let verdict = if self.random.one_in(3) { Verdict::Passing } else { Verdict::Failed };
+                Step::Verdicts(shuffled(&mut self.random, checks_of(model, &[pool])), verdict)
             }
             _ => {
-                let (check, verdict) = random.pick(&reference.checks()).clone();
+                let checks = checks_of(model, &answering_pools(self.domain(model)));
+                let known = reference.checks();
+                let (check, verdict) = match checks.as_slice() {
+                    [] => self.random.pick(&known).clone(),
+                    checks => {
+                        let check = self.random.pick(checks).clone();
+                        known.into_iter().find(|(known, _)| *known == check).unwrap()
+                    }
+                };
                 let other = if verdict == Verdict::Passing { Verdict::Failed } else { Verdict::Passing };
                 Step::Verdicts(vec![check], other)
             }
         }
+    }
+
+    /// An access domain: mostly that in focus.
+    fn domain<'m>(&mut self, model: &'m Model) -> &'m AccessDomain {
+        let any = self.random.pick(&model.domains);
+        let focus = model.domains.iter().find(|domain| domain_name(domain) == self.focus);
+        match focus {
+            Some(focus) if self.random.one_in(FOCUSED) => {
+                self.focus = domain_name(any);
+                focus
+            }
+            Some(focus) if !self.random.one_in(3) => focus,
+            Some(_) => any,
+            None => {
+                self.focus = domain_name(any);
+                any
+            }
+        }
+    }
+
+    fn returning(&mut self, model: &Model) -> Object {
+        let domain = self.domain(model);
+        if self.random.one_in(2) {
+            return domain_object(domain);
+        }
+        let pools = answering_pools(domain);
+        Object::Pool { name: model.pool(*self.random.pick(&pools)).name.clone() }
     }
 
     fn said(&mut self, model: &Model, id: u64) -> Override {
@@ -144,11 +184,12 @@ impl Dealer {
             self.deck = shuffled(&mut self.random, deck());
         }
         let (about, action) = self.deck.pop().unwrap();
+        let domain = self.domain(model);
         let random = &mut self.random;
         // Weights are taken away where they count.
         let counts = |policy| action != Action::Drain || policy == Policy::Weight;
         let domains: Vec<_> = model.domains.iter().filter(|domain| counts(domain.policy)).collect();
-        let domain = *random.pick(&domains);
+        let domain = if counts(domain.policy) { domain } else { *random.pick(&domains) };
         let own = model.pool(random.pick(&domain.pools).pool);
         let pools: Vec<_> = model.pools.iter().filter(|pool| counts(pool.policy)).collect();
         let any = *random.pick(&pools);
@@ -203,11 +244,13 @@ fn domain_object(domain: &AccessDomain) -> Object {
     Object::Domain { name: domain.name.to_string(), steered: domain.steered.to_string() }
 }
 
-fn returning(random: &mut Random, model: &Model) -> Object {
-    if random.one_in(2) {
-        return domain_object(random.pick(&model.domains));
+/// The pools of an access domain, and its fallback pool.
+fn answering_pools(domain: &AccessDomain) -> Vec<PoolId> {
+    let mut pools: Vec<PoolId> = domain.pools.iter().map(|used| used.pool).collect();
+    if let AllDownAction::Pool(pool) = domain.all_down {
+        pools.push(pool);
     }
-    Object::Pool { name: random.pick(&model.pools).name.clone() }
+    pools
 }
 
 impl fmt::Display for Step {

@@ -28,10 +28,12 @@ pub(crate) struct Reference {
     clients: BTreeSet<IpAddr>,
     /// By check of the configuration that holds.
     verdicts: Vec<Verdict>,
-    /// By id.
-    pub(crate) overrides: BTreeMap<u64, Override>,
+    /// The later ones last.
+    pub(crate) overrides: Vec<Override>,
     /// The current member of each non-preemptive level.
     positions: BTreeMap<Level, String>,
+    /// Of each access domain that falls back to its last good answer: what leads to different ones, and a client of each.
+    ways: BTreeMap<String, (usize, IpAddr)>,
     /// The last good answers of access domains that fall back to them, by what leads there.
     last_good: BTreeMap<String, Expected>,
 }
@@ -58,8 +60,9 @@ impl Reference {
             configurations: configurations.to_vec(),
             clients,
             verdicts: Vec::new(),
-            overrides: BTreeMap::new(),
+            overrides: Vec::new(),
             positions: BTreeMap::new(),
+            ways: BTreeMap::new(),
             last_good: BTreeMap::new(),
         };
         reference.take_over(0);
@@ -89,14 +92,14 @@ impl Reference {
                 }
             }
             Step::Override(said) => {
-                self.overrides.retain(|_, other| {
+                self.overrides.retain(|other| {
                     other.object != said.object || aspect(&other.action) != aspect(&said.action)
                 });
-                self.overrides.insert(said.id, said.clone());
+                self.overrides.push(said.clone());
                 self.settle();
             }
             Step::Undo(id) => {
-                self.overrides.remove(id);
+                self.overrides.retain(|said| said.id != *id);
                 self.settle();
             }
             Step::ReturnNow(object) => {
@@ -128,8 +131,8 @@ impl Reference {
         };
         self.verdicts = model.checks.iter().map(verdict).collect();
         self.model = model;
-        let ways: BTreeSet<String> = self.ways().into_iter().map(|(_, _, way)| way).collect();
-        self.last_good.retain(|way, _| ways.contains(way));
+        self.ways = self.ways();
+        self.last_good.retain(|way, _| self.ways.contains_key(way));
         self.settle();
     }
 
@@ -143,9 +146,9 @@ impl Reference {
                 self.positions.insert(level, position.clone());
             }
         }
-        for (index, client, way) in self.ways() {
-            if let (answer, true) = self.answer(&self.model.domains[index], client) {
-                self.last_good.insert(way, answer);
+        for (way, (index, client)) in &self.ways {
+            if let (answer, true) = self.answer(&self.model.domains[*index], *client) {
+                self.last_good.insert(way.clone(), answer);
             }
         }
     }
@@ -185,14 +188,14 @@ impl Reference {
         Level::Domain(domain_name(domain), source.map(|source| self.model.sources[source.0].name.clone()))
     }
 
-    /// For every access domain that falls back to its last good answer, and every client: the pools and addresses that the
-    /// client may use, by name. What was answered on the way is kept as long as the way is there.
-    fn ways(&self) -> Vec<(usize, IpAddr, String)> {
+    /// For every access domain that falls back to its last good answer: the pools and addresses that some client may use,
+    /// by name. What was answered on the way is kept as long as the way is there.
+    fn ways(&self) -> BTreeMap<String, (usize, IpAddr)> {
         let domains = self.model.domains.iter().enumerate();
         let falling = domains.filter(|(_, domain)| domain.all_down == AllDownAction::LastGood);
         falling
             .flat_map(|(index, domain)| {
-                self.clients.iter().map(move |client| (index, *client, self.way(domain, *client)))
+                self.clients.iter().map(move |client| (self.way(domain, *client), (index, *client)))
             })
             .collect()
     }

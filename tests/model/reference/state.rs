@@ -124,7 +124,7 @@ impl Reference {
 
     /// The action of the last override of which this is true.
     fn last(&self, is_it: impl Fn(&Object, &Action) -> bool) -> Option<Action> {
-        let mut overrides = self.overrides.values().rev();
+        let mut overrides = self.overrides.iter().rev();
         overrides.find(|said| is_it(&said.object, &said.action)).map(|said| said.action.clone())
     }
 }
