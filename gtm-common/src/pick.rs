@@ -11,6 +11,34 @@ pub const OUTER: u64 = 0x9e37_79b9_7f4a_7c15;
 /// over the rational numbers, so that the two choices are not correlated, whatever turns they are given.
 pub const INNER: u64 = 0x6a09_e667_f3bc_c909;
 
+/// What [`INNER`] is to one choice, for the choices of a gathering, which share a turn: the square roots of the primes
+/// 2, 3, 7, 11, 19, 23, 29, 31, 37, 41, 43, 53, 59, 61, 67 and 73, less their whole parts. Each is independent of the others, of [`OUTER`] and of one, so that no
+/// member that one of them picks tells which another does.
+const GATHERED: [u64; 16] = [
+    0x6a09_e667_f3bc_c909,
+    0xbb67_ae85_84ca_a73b,
+    0xa54f_f53a_5f1d_36f1,
+    0x510e_527f_ade6_82d1,
+    0x5be0_cd19_137e_2179,
+    0xcbbb_9d5d_c105_9ed9,
+    0x629a_292a_367c_d507,
+    0x9159_015a_3070_dd17,
+    0x152f_ecd8_f70e_5939,
+    0x6733_2667_ffc0_0b31,
+    0x8eb4_4a87_6858_1511,
+    0x47b5_481d_befa_4fa5,
+    0xae5f_9156_e7b6_d99b,
+    0xcf6c_85d3_9d1a_1e15,
+    0x2f73_477d_6a45_63cb,
+    0x8b43_d457_0a51_b937,
+];
+
+/// Multiplies the turns of the choice in this place of a gathering; every place has its own.
+#[inline(always)]
+pub fn gathered(place: usize) -> u64 {
+    GATHERED.get(place).copied().unwrap_or(INNER)
+}
+
 /// The point of [0, 2^32) of this turn: one Weyl sequence for each multiplier. Over n turns in a row, or n of any fixed
 /// step, an interval holds its length times n of them but for a few, however large n is.
 #[inline(always)]

@@ -243,7 +243,7 @@ fn gather_members(slot: u32, reference: PageRef, client: Client) -> Option<u64> 
         if block_head(node).kind != kind::RECORDS {
             let head = choice_head(node);
             let turn = if head.kind == kind::TURN { round } else { turn };
-            let index = choose_member(cpu, client, reference, node, &head, turn, INNER);
+            let index = choose_member(cpu, client, reference, node, &head, turn, pick::gathered(index));
             node = tables::node(member(node, index).node)?;
         }
         let block = block_head(node);

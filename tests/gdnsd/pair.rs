@@ -253,28 +253,6 @@ impl Pair {
         }
     }
 
-    /// The same of each record alone, whatever it comes together with.
-    #[track_caller]
-    pub(crate) fn check_record_shares(&self, query: &str, count: u32) {
-        let mut expected = BTreeMap::<&String, f64>::new();
-        let probabilities = self.probabilities();
-        for (answer, probability) in &probabilities {
-            for record in answer {
-                *expected.entry(record).or_default() += probability;
-            }
-        }
-        let (drawn, shown) = (self.drawn(query, count), self.shown(query, CLIENT));
-        for (whose, answers) in drawn.each() {
-            let mut drawn = BTreeMap::<&String, u32>::new();
-            for (answer, times) in answers {
-                for record in answer {
-                    *drawn.entry(record).or_default() += times;
-                }
-            }
-            assert_shares(&format!("{shown}\n  {whose}"), count, &drawn, &expected);
-        }
-    }
-
     fn shown(&self, query: &str, client: &str) -> String {
         let state = if self.state.is_empty() { "all up" } else { &self.state };
         format!("case {}, state [{state}], {query} from {client}:", self.name)

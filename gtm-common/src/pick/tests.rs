@@ -49,7 +49,7 @@ fn check_shares(weights: &[u32], start: u32, multiplier: u64) {
 
 #[test]
 fn a_million_turns_are_exact() {
-    for multiplier in [OUTER, INNER] {
+    for multiplier in GATHERED.into_iter().chain([OUTER, INNER]) {
         // The last start passes the end of the counter.
         for start in [0, 1, 123_456_789, u32::MAX - MILLION / 2] {
             for weights in [&[1, 2][..], &[1, 99], &[7, 11, 13], &[1], &[100; 16], &[1, 100, 3, 50]] {
@@ -90,6 +90,16 @@ fn every_pair_of_a_nested_choice_has_its_share() {
             let tolerance = if shared { 4.0 * TOLERANCE } else { TOLERANCE };
             assert!((share - expect).abs() <= tolerance, "{pool} {address}: {share}, not {expect}");
         }
+    }
+}
+
+#[test]
+fn what_is_gathered_is_picked_independently() {
+    let one_in_four = |turn, place| point(turn, gathered(place)) <= u32::MAX / 4;
+    for (one, other) in (0..16).flat_map(|one| (0..one).map(move |other| (one, other))) {
+        let both = (0..MILLION).filter(|turn| one_in_four(*turn, one) && one_in_four(*turn, other)).count();
+        let share = f64::from(u32::try_from(both).unwrap()) / f64::from(MILLION);
+        assert!((share - 1.0 / 16.0).abs() < 1e-3, "{one} and {other}: {share}");
     }
 }
 

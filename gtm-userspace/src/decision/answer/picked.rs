@@ -94,7 +94,7 @@ impl Picking<'_> {
         let rounds = u32::try_from(members.len()).ok().and_then(|count| turn.checked_div(count));
         self.gathered = Some(Gathered { whole: turn, rounds: rounds.unwrap_or_default() });
         for (index, member) in members.iter().enumerate().cycle().skip(first).take(members.len()) {
-            self.add(member, nested(counter, index), INNER, max);
+            self.add(member, nested(counter, index), pick::gathered(index), max);
         }
     }
 
