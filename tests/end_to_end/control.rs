@@ -77,7 +77,7 @@ fn an_override_changes_the_kernels_answer_and_survives_a_kill() {
     run(&gtm, &["override", "undo", &held["id"].to_string()]);
     check(&stage, BERLIN, Outcome::Answered);
     let events = run(&gtm, &["events", "--limit", "100", "--json"]);
-    let events: Vec<Value> = events.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let events = self::events(&events);
     let kinds: Vec<&str> = events.iter().map(|event| event["kind"].as_str().unwrap()).collect();
     let count = |kind| kinds.iter().filter(|other| **other == kind).count();
     assert_eq!(["override_set", "override_cleared", "answer_switched"].map(count), [1, 1, 4], "{kinds:?}");
@@ -201,7 +201,7 @@ fn events_are_followed_over_a_kill() {
     let _cpu = beside_others();
     let stage = Stage::build(1);
     let gtm = stage.run(folder());
-    let mut following = gtm.follow(&["events", "--follow", "--limit", "1", "--json"]).unwrap();
+    let mut following = gtm.follow(&["events", "--follow", "--limit", "100", "--json"]).unwrap();
     following.wait_for_line(DEADLINE, "geo_data_loaded").unwrap();
     run(&gtm, &["override", "down", BERLIN, "--reason", "a test", "--yes"]);
     following.wait_for_line(DEADLINE, "answer_switched").unwrap();

@@ -7,7 +7,7 @@ use crate::pair::Case;
 fn subsets(members: &[&str]) -> impl Iterator<Item = String> {
     let of = move |mask: u32| {
         let down = (0..).zip(members).filter(|(bit, _)| mask & (1 << bit) != 0);
-        down.map(|(_, member)| format!("-{member} ")).collect()
+        down.map(|(_, member)| format!("-{member} ")).collect::<Vec<_>>().concat()
     };
     (0..1_u32 << members.len()).map(of)
 }

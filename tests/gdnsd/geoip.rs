@@ -42,11 +42,11 @@ fn case(name: &'static str, map: &str, ours: &str, lists: &[(&str, [&str; 3])]) 
   }}",
         dcmap.join(", ")
     );
-    let (mut pools, mut uses) = (String::new(), Vec::new());
+    let (mut pools, mut uses) = (Vec::new(), Vec::new());
     for (list, datacenters) in lists {
         for datacenter in datacenters {
             let (_, [one, two]) = DATACENTERS.iter().find(|(name, _)| name == datacenter).unwrap();
-            pools += &format!(
+            pools.push(format!(
                 r#"
 [pool.{list}-{datacenter}]
 kind = "ipv4"
@@ -55,7 +55,7 @@ policy = "round-robin"
 judgement = "50%"
 address = [{{ address = "{one}", ordinal = 1 }}, {{ address = "{two}", ordinal = 2 }}]
 "#
-            );
+            ));
             uses.push(format!(
                 "{{ pool = \"{list}-{datacenter}\", ordinal = {}, sources = [\"{list}\"] }}",
                 uses.len() + 1
@@ -75,7 +75,8 @@ pool = [
   {}
 ]
 "#,
-        uses.join(",\n  ")
+        uses.join(",\n  "),
+        pools = pools.concat()
     );
     Case { name, plugins, records: "www 30 DYNA geoip!www".into(), ours, ..Case::default() }
 }
@@ -197,7 +198,7 @@ fn subnets(networks: &[&str]) -> Vec<String> {
 /// Whether gdnsd reads an IPv4 address in it, which is a difference: 6to4, Teredo, NAT64 and what begins with zeros.
 fn embeds_ipv4(address: IpAddr) -> bool {
     let IpAddr::V6(address) = address else { return false };
-    matches!(address.segments(), [0x2002, ..] | [0x2001, 0, ..] | [0x64, 0xff9b, ..] | [0, ..])
+    matches!(address.segments(), [0x2002 | 0, ..] | [0x2001, 0, ..] | [0x64, 0xff9b, ..])
 }
 
 fn check(case: Case, networks: &[&str]) {

@@ -29,7 +29,7 @@ const DOWN: [u8; 22] = [
 /// A resource for each threshold and number of addresses; those of the same number have the same addresses,
 /// `10.0.NUMBER.POSITION`, counted from 1: gdnsd takes some milliseconds for each address that changes.
 fn thresholds(all_down: &str) -> Case {
-    let (mut resources, mut records, mut ours) = (String::new(), String::new(), String::new());
+    let (mut resources, mut records, mut ours) = (Vec::new(), Vec::new(), Vec::new());
     for (t, (threshold, judgement)) in (1..).zip(THRESHOLDS) {
         for n in 1..=MOST {
             let addresses: Vec<String> = (1..=n).map(|position| format!("10.0.{n}.{position}")).collect();
@@ -39,9 +39,9 @@ fn thresholds(all_down: &str) -> Case {
                 .zip(&addresses)
                 .map(|(ordinal, address)| format!("{{ address = \"{address}\", ordinal = {ordinal} }}"))
                 .collect();
-            resources += &format!("t{t}-{n} => {{ up_thresh => {threshold}, {} }}\n", theirs.join(", "));
-            records += &format!("t{t}-{n} 30 DYNA multifo!t{t}-{n}\n");
-            ours += &format!(
+            resources.push(format!("t{t}-{n} => {{ up_thresh => {threshold}, {} }}\n", theirs.join(", ")));
+            records.push(format!("t{t}-{n} 30 DYNA multifo!t{t}-{n}\n"));
+            ours.push(format!(
                 r#"
 [pool.t{t}-{n}]
 kind = "ipv4"
@@ -58,17 +58,18 @@ all_down = "{all_down}"
 pool = [{{ pool = "t{t}-{n}", ordinal = 1 }}]
 "#,
                 pool.join(", ")
-            );
+            ));
         }
     }
-    let plugins = format!("multifo => {{ service_types => checks\n{resources} }}");
+    let plugins = format!("multifo => {{ service_types => checks\n{} }}", resources.concat());
+    let (records, ours) = (records.concat(), ours.concat());
     Case { name: "multifo thresholds", plugins, records, ours, ..Case::default() }
 }
 
 /// Those that are down of so many addresses.
 fn down(mask: u8, n: usize) -> String {
     let is_down = |position: &usize| mask & (1 << (position - 1)) != 0;
-    (1..=n).filter(is_down).map(|position| format!("-10.0.{n}.{position} ")).collect()
+    (1..=n).filter(is_down).map(|position| format!("-10.0.{n}.{position} ")).collect::<Vec<_>>().concat()
 }
 
 /// Below the threshold all are answered, whichever way we are told to do that.
@@ -209,13 +210,12 @@ pool = [{ pool = "only6", ordinal = 1 }]
 "#
         .into(),
         clients: vec!["2001:db8:1::1".parse().unwrap()],
-        ..Case::default()
     }
     .start();
     let members = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "2001:db8::1", "2001:db8::2"];
     for mask in 0..1_u32 << members.len() {
         let down = (0..).zip(members).filter(|(bit, _)| mask & (1 << bit) != 0);
-        pair.set(&down.map(|(_, member)| format!("-{member} ")).collect::<String>());
+        pair.set(&down.map(|(_, member)| format!("-{member} ")).collect::<Vec<_>>().concat());
         for query in
             ["www.example.com A", "www.example.com AAAA", "www.example.com TXT", "only6.example.com AAAA"]
         {

@@ -237,10 +237,10 @@ impl Pair {
     /// The answers that we can give for the one access domain of the case, each with its probability.
     pub(crate) fn probabilities(&self) -> BTreeMap<BTreeSet<String>, f64> {
         let (_, _, choice) = self.service.decider().slots().next().unwrap();
-        match &choice.response {
-            Response::Answer { selection, .. } => probabilities(selection),
-            other => panic!("{}: {other}", self.name),
-        }
+        let Response::Answer { selection, .. } = &choice.response else {
+            panic!("{}: {}", self.name, choice.response)
+        };
+        probabilities(selection)
     }
 
     /// gdnsd, our server and our program give the answers that were decided, as often as that.
@@ -259,13 +259,17 @@ impl Pair {
         let mut expected = BTreeMap::<&String, f64>::new();
         let probabilities = self.probabilities();
         for (answer, probability) in &probabilities {
-            answer.iter().for_each(|record| *expected.entry(record).or_default() += probability);
+            for record in answer {
+                *expected.entry(record).or_default() += probability;
+            }
         }
         let (drawn, shown) = (self.drawn(query, count), self.shown(query, CLIENT));
         for (whose, answers) in drawn.each() {
             let mut drawn = BTreeMap::<&String, u32>::new();
             for (answer, times) in answers {
-                answer.iter().for_each(|record| *drawn.entry(record).or_default() += times);
+                for record in answer {
+                    *drawn.entry(record).or_default() += times;
+                }
             }
             assert_shares(&format!("{shown}\n  {whose}"), count, &drawn, &expected);
         }
@@ -340,14 +344,11 @@ fn add(overrides: &mut Vec<Override>, object: Object, said: Up) {
 
 fn reply(bytes: &[u8]) -> Reply {
     let message = Message::from_vec(bytes).unwrap();
-    let record = |data: &RData| match data {
-        RData::CNAME(name) => name.0.to_string().trim_end_matches('.').to_owned(),
-        other => other.to_string(),
-    };
+    // Names without their final dot, as our targets are shown.
+    let record = |data: &RData| data.to_string().trim_end_matches('.').to_owned();
     let options = message.edns.as_ref().map(|edns| edns.options().as_ref().to_vec()).unwrap_or_default();
-    let scope = options.iter().find_map(|(_, option)| match option {
-        EdnsOption::Subnet(subnet) => Some(subnet.scope_prefix()),
-        _ => None,
+    let scope = options.iter().find_map(|(_, option)| {
+        if let EdnsOption::Subnet(subnet) = option { Some(subnet.scope_prefix()) } else { None }
     });
     Reply {
         code: message.metadata.response_code.into(),

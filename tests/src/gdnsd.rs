@@ -171,10 +171,10 @@ forced.marker 30 DYNA simplefo!marker-forced
     fn write(&self, name: &str, states: &States, marker: (&str, Up)) -> Result<()> {
         let lines = states.iter().map(|(key, up)| (key.as_str(), *up)).chain([marker]);
         let word = |up: Up| if up == Up::Yes { "UP" } else { "DOWN" };
-        let lines: String = lines.map(|(key, up)| format!("\"{key}\" => {}\n", word(up))).collect();
+        let lines: Vec<String> = lines.map(|(key, up)| format!("\"{key}\" => {}\n", word(up))).collect();
         let path = self.folder.path().join("state").join(name);
         let new = path.with_extension("new");
-        fs::write(&new, lines)?;
+        fs::write(&new, lines.concat())?;
         Ok(fs::rename(new, path)?)
     }
 }

@@ -16,6 +16,7 @@ use crate::config::Model;
 use crate::config::model::{Verdict, XdpMode};
 use crate::dataplane::{Dataplane, DataplaneError};
 use crate::decision::changes::{Cause, Switch};
+use crate::decision::comparison::found;
 use crate::decision::{Changes, Conditions, Decider};
 use crate::event::{Event, EventKind};
 use crate::geo::{Databases, Partition};
@@ -94,6 +95,11 @@ impl Running {
             rates: Rates::default(),
         };
         running.tell(&running.accepted());
+        let mut news = found(&running.decider);
+        for event in &mut news {
+            event.time = now;
+        }
+        running.tell(&news);
         Ok(running)
     }
 

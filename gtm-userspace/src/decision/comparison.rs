@@ -1,4 +1,4 @@
-//! What a new configuration changed of what is shown: two decisions over different models, compared by names.
+//! What is to be told of a decision that nothing led up to: at the start, and of two over different models, compared by names.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -10,18 +10,8 @@ use crate::config::model::PoolId;
 use crate::event::{Event, EventKind};
 
 /// The pools whose state is another one than before, and the access domains that are down now or went into the all-down
-/// action or out of it, as events without time. What exists in one of the two only is no news.
+/// action or out of it, as events without time. What is gone is no news; of what is new, only an answer of last resort is.
 pub fn compared(before: &Decider, now: &Decider) -> Vec<Event> {
-    let event = |kind, object: String, reason: String| Event {
-        sequence: 0,
-        time: 0,
-        kind,
-        object,
-        reason,
-        from: None,
-        to: None,
-        error: None,
-    };
     let because = "a new configuration";
     let mut events = Vec::new();
     let pools = pool_states(before);
@@ -39,7 +29,7 @@ pub fn compared(before: &Decider, now: &Decider) -> Vec<Event> {
     }
     let are_down = self::all_down(now);
     for (object, reason) in sorted(are_down.clone()) {
-        if states.contains_key(&object) && !all_down.contains_key(&object) {
+        if !all_down.contains_key(&object) {
             events.push(event(EventKind::AllDownEntered, object, format!("{reason}: {because}")));
         }
     }
@@ -50,6 +40,27 @@ pub fn compared(before: &Decider, now: &Decider) -> Vec<Event> {
         }
     }
     events
+}
+
+/// The pools and access domains that are down from the start, and the access domains in the all-down action, as events without
+/// time: an answer of last resort is told of also when nothing led up to it. What the configuration disables is no news.
+pub fn found(now: &Decider) -> Vec<Event> {
+    let because = "at the start";
+    let is_down = |state: PoolState| matches!(state, PoolState::Down | PoolState::ForcedDown);
+    let pools = sorted(pool_states(now)).into_iter().filter(|(_, state)| is_down(*state));
+    let pools = pools.map(|(name, state)| {
+        event(pool_kind(state), format!("pool {name}"), format!("is {}: {because}", state.words()))
+    });
+    let domains = sorted(domain_states(now)).into_iter().filter(|(_, state)| *state == DomainState::Down);
+    let domains = domains.map(|(object, _)| event(EventKind::DomainDown, object, because.to_owned()));
+    let all_down = sorted(all_down(now)).into_iter();
+    let all_down = all_down
+        .map(|(object, reason)| event(EventKind::AllDownEntered, object, format!("{reason}: {because}")));
+    pools.chain(domains).chain(all_down).collect()
+}
+
+fn event(kind: EventKind, object: String, reason: String) -> Event {
+    Event { sequence: 0, time: 0, kind, object, reason, from: None, to: None, error: None }
 }
 
 fn sorted<K: Ord, V>(map: HashMap<K, V>) -> Vec<(K, V)> {

@@ -306,7 +306,7 @@ impl Reach {
 }
 
 impl Shown {
-    /// Before anything was decided everything counts as up, so that what is down at the start is told.
+    /// Before anything was decided everything counts as up; what is down then is told by [`super::comparison::found`].
     fn new(model: &Model) -> Self {
         let addresses = |pool: &crate::config::model::Pool| vec![AddressState::Good; pool.addresses.len()];
         Self {

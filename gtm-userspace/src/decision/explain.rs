@@ -76,7 +76,7 @@ pub struct SourceStep {
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
     /// An access domain.
-    Steered(Steering),
+    Steered(Box<Steering>),
     /// The zone's own records, or their absence.
     Zone(ZoneAnswer),
     /// Nobody: the name is in none of the zones.
@@ -169,7 +169,7 @@ impl Explainer<'_> {
         let steered = table.find(name, qtype, address);
         let outcome = match (domain, class, steered) {
             (Some(domain), Some(class), Some(steered)) => {
-                Outcome::Steered(self.steering(domain, class, address, &matches, &steered))
+                Outcome::Steered(Box::new(self.steering(domain, class, address, &matches, &steered)))
             }
             _ => self.zones.find(name, qtype).map_or(Outcome::Refused, |zone| {
                 let state =

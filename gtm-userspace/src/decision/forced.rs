@@ -47,7 +47,9 @@ impl Forced {
         let mut forced = Self::default();
         if !overrides.is_empty() {
             let named = Named::new(model);
-            overrides.iter().for_each(|said| forced.add(model, &named, said));
+            for said in &overrides {
+                forced.add(model, &named, said);
+            }
         }
         overrides.sort_by_key(|said| said.id);
         Self { list: overrides, ..forced }

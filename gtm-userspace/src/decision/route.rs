@@ -42,6 +42,13 @@ pub fn route(model: &Model, domain: &AccessDomain, class: &Class) -> Route {
     Route { stops, nearest: nearest.map(|id| (id, addresses(model.pool(id), class))).collect() }
 }
 
+/// Whether clients of different classes may have different routes: what of ten thousand access domains need not be routed for
+/// hundreds of classes each.
+pub fn depends_on_client(model: &Model, domain: &AccessDomain) -> bool {
+    let is_nearest = |policy: Policy| policy == Policy::NearestSource;
+    is_nearest(domain.policy) || domain.answering_pools().any(|id| is_nearest(model.pool(id).policy))
+}
+
 /// The best match among the sources that the access domain uses; the class has them best first.
 pub fn best_source(domain: &AccessDomain, class: &Class) -> Option<SourceId> {
     let used = |source: &SourceId| domain.pools.iter().any(|pool| pool.sources.contains(source));

@@ -271,6 +271,20 @@ fn store_that_failed_is_opened_again() {
 }
 
 #[test]
+fn the_last_event_is_known_also_when_it_is_gone() {
+    let folder = Folder::new();
+    let store = folder.open();
+    assert_eq!(store.last_event().unwrap(), 0);
+    store.commit(&batch(1)).unwrap();
+    let mut all = Batch::default();
+    all.prune_events(u64::MAX);
+    store.commit(&all).unwrap();
+    assert_eq!(store.newest_events(1).unwrap(), []);
+    drop(store);
+    assert_eq!(folder.open().last_event().unwrap(), 1);
+}
+
+#[test]
 fn writer_commits_everything_before_it_ends() {
     let folder = Folder::new();
     let store = Arc::new(folder.open());

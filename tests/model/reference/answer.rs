@@ -249,7 +249,9 @@ fn among(policy: Policy, sticky: Option<Sticky>, level: &str, mut members: Vec<M
         members.retain(|member| member.weight > 0);
     } else {
         // All alike: nobody has a weight, or weights do not count.
-        members.iter_mut().for_each(|member| member.weight = 1);
+        for member in &mut members {
+            member.weight = 1;
+        }
     }
     match sticky {
         Some(sticky) => Choice::Sticky(level.to_owned(), sticky, members),

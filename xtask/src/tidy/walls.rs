@@ -166,11 +166,12 @@ mod tests {
     fn a_module_that_does_not_forbid_unsafe_code_is_found() {
         let module = |name: &str| format!("gtm-userspace/src/{name}/mod.rs");
         let safe = "//! text\n#![forbid(unsafe_code)]\n";
-        let [decision, health, config, server, store, cli] =
-            ["decision", "health", "config", "server", "store", "cli"].map(module);
+        let [decision, health, config, control, server, store, cli] =
+            ["decision", "health", "config", "control", "server", "store", "cli"].map(module);
         let rest = [
             (health.as_str(), safe),
             (config.as_str(), safe),
+            (control.as_str(), safe),
             (server.as_str(), safe),
             (store.as_str(), safe),
             (cli.as_str(), safe),

@@ -6,7 +6,7 @@ use gtm_common::abi::{TAILORED, TypeEntry};
 
 use crate::config::Model;
 use crate::config::model::{AccessDomain, DomainId};
-use crate::decision::route::{Route, route};
+use crate::decision::route::{Route, depends_on_client, route};
 use crate::decision::table::qtype;
 use crate::geo::Partition;
 use crate::name::Name;
@@ -26,7 +26,10 @@ impl Compiler {
         let first_slot = index(self.routes.len());
         let mut offsets = HashMap::new();
         let mut row: Vec<u32> = Vec::with_capacity(partition.classes.len());
-        for class in &partition.classes {
+        let classes = partition.classes.as_slice();
+        let distinct =
+            if depends_on_client(model, domain) { classes } else { classes.get(..1).unwrap_or_default() };
+        for class in distinct {
             let next = index(offsets.len());
             let offset = *offsets.entry(route(model, domain, class)).or_insert_with_key(|route| {
                 self.routes.push((id, route.clone()));

@@ -11,7 +11,7 @@ fn explained(pools: &[&str], client: &str, down: &[u8]) -> Steering {
     let conditions = failing(&model, down);
     let decider = Decider::new(Arc::new(model), &partition_of_one(class(client)), conditions);
     match explain(&decider, class(client)).outcome {
-        Outcome::Steered(steering) => steering,
+        Outcome::Steered(steering) => *steering,
         other @ (Outcome::Zone(_) | Outcome::Refused) => panic!("{other:?}"),
     }
 }

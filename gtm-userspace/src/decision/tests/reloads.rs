@@ -2,13 +2,17 @@
 
 use super::story::Story;
 use super::*;
+use crate::decision::comparison::{compared, found};
+use crate::event::Event;
 
 /// A story up to the reload; then an edited model, and what it answers after these happenings.
 #[track_caller]
 fn check(domain: &str, pools: &[&str], before: &str, edits: &[fn(&mut Model)], after: &str, expect: &str) {
     let mut story = Story::new(domain, pools, "a");
     before.split_whitespace().for_each(|happening| story.happens(happening));
-    edits.iter().for_each(|edit| story.reloads(edit));
+    for edit in edits {
+        story.reloads(edit);
+    }
     after.split_whitespace().for_each(|happening| story.happens(happening));
     assert_eq!(story.answer(), expect, "{before}, reload, {after}, of {domain} {pools:?}");
 }
@@ -90,10 +94,47 @@ fn sources_with_the_same_pools_remember_their_own_last_good_answers() {
     // Both pools fail at once with 9, while the clients of a stand on the second and those of b on the first.
     let pools = ["min2 for a: 1, 9", "min2 for a: 2, 9"];
     let mut story = Story::new("nearest-source stays all-down=last-good", &pools, "a");
-    ["-1", "+1"].into_iter().for_each(|happening| story.happens(happening));
+    story.happens("-1");
+    story.happens("+1");
     story.partition.classes.push(class("b"));
     story.reloads(|model| model.domains[0].pools.iter_mut().for_each(|used| used.sources.push(source("b"))));
     assert_eq!(story.answers(), ["2", "1"]);
     story.happens("-9");
     assert_eq!(story.answers(), ["2", "1"]);
+}
+
+fn told(events: &[Event]) -> Vec<String> {
+    events.iter().map(|event| format!("{}: {}", event.kind.words(), event.object)).collect()
+}
+
+const POOL_DOWN: &str = "pool down: pool p0";
+const DOMAIN_DOWN: &str = "access domain down: domain www.example.com A";
+const ENTERED: &str = "all-down action entered: domain www.example.com A";
+
+#[test]
+fn what_is_down_at_the_start_is_told() {
+    let mut story = Story::new("ordinal", &["1, 2", "disabled: 3"], "");
+    assert_eq!(told(&found(&story.decider)), [""; 0]);
+    story.happens("-1");
+    story.happens("restart");
+    assert_eq!(told(&found(&story.decider)), [""; 0], "a pool that warns answers");
+    story.happens("-2");
+    story.happens("restart");
+    assert_eq!(told(&found(&story.decider)), [POOL_DOWN, DOMAIN_DOWN, ENTERED]);
+    story.happens("disable:domain");
+    assert_eq!(told(&found(&story.decider)), [POOL_DOWN]);
+}
+
+#[test]
+fn an_answer_of_last_resort_is_told_of_also_when_the_access_domain_is_new() {
+    let mut story = Story::new("ordinal", &["1"], "");
+    story.happens("-1");
+    let renamed = |from: &str| from.replace("www", "new");
+    let before = story;
+    let mut now = Story::new("ordinal", &["1"], "");
+    now.reloads(|model| model.domains[0].name = "new.example.com".parse().unwrap());
+    assert_eq!(told(&compared(&before.decider, &now.decider)), ["pool available: pool p0"]);
+    now.happens("-1");
+    assert_eq!(told(&compared(&before.decider, &now.decider)), [renamed(ENTERED)]);
+    assert_eq!(told(&compared(&now.decider, &now.decider)), [""; 0]);
 }
