@@ -2,6 +2,7 @@
 
 mod events;
 mod kept;
+mod loading;
 mod overrides;
 mod rates;
 mod reload;
@@ -27,6 +28,7 @@ use crate::inputs::Inputs;
 use crate::server::BindError;
 use crate::store::StoreError;
 use kept::Kept;
+use loading::Loading;
 use service::Running;
 
 /// Requests that wait for the loop; more wait with their clients.
@@ -77,6 +79,7 @@ pub async fn run(config: &Path) -> Result<(), StartError> {
     // Before anything serves: whoever finds another daemon here leaves no trace. Requests wait until it does.
     let control = control::server::Server::start(&inputs.model.control.socket, sender, kept.newest())?;
     let mut running = Running::start(config, inputs, (kept, decided), Arc::new(prober))?;
+    let mut loading = Loading::new(config);
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -84,8 +87,11 @@ pub async fn run(config: &Path) -> Result<(), StartError> {
             // Whichever is ready, by chance: a flood of verdicts does not keep an operator out, nor one of requests a verdict.
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hangup.recv() => drop(running.reload().await),
-            Some(request) = requests.recv() => running.answer(request).await,
+            _ = hangup.recv() => loading.ask(None),
+            Some(request) = requests.recv() => if let Some(waiting) = running.answer(request) {
+                loading.ask(Some(waiting));
+            },
+            loaded = loading.loaded() => running.reload(loaded, loading.finish()).await,
             _ = ticks.tick() => running.tick(),
             change = running.next_change() => running.take(&change),
         }

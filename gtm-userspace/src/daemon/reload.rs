@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::events;
+use super::loading::{Loaded, Waiting};
 use super::service::{CHANGES, Generation, Running};
 use crate::clock;
 use crate::config::model::{Check, Verdict};
@@ -19,10 +20,9 @@ use crate::inputs::Inputs;
 use crate::server::Tables;
 
 impl Running {
-    /// Loads the configuration, zones and geo data and goes over to them; the warnings are returned. Whatever cannot be used
-    /// leaves everything as it was; the problems are logged, told and returned.
-    pub(super) async fn reload(&mut self) -> Result<Vec<Problem>, Vec<Problem>> {
-        let loaded = tokio::task::block_in_place(|| Inputs::load(&self.config));
+    /// Goes over to what was loaded, and answers who waits for it. Whatever cannot be used leaves everything as it was; the
+    /// problems are logged and told.
+    pub(super) async fn reload(&mut self, loaded: Loaded, waiting: Vec<Waiting>) {
         let result = match loaded {
             Ok(inputs) => self.go_over_to(inputs).await.map_err(|problem| vec![problem]),
             Err(problems) => Err(problems),
@@ -36,7 +36,9 @@ impl Running {
                 self.tell(&refused(problems));
             }
         }
-        result
+        for waiting in waiting {
+            self.answer_reload(&result, waiting);
+        }
     }
 
     async fn go_over_to(&mut self, inputs: Inputs) -> Result<Vec<Problem>, Problem> {

@@ -1,11 +1,14 @@
 //! Answers requests of the control API, between two changes.
 
 use serde::Serialize;
+use tokio::sync::oneshot;
 
+use super::loading::Waiting;
 use super::overrides::OverrideChange;
 use super::service::Running;
 use super::status;
 use crate::clock;
+use crate::config::Problem;
 use crate::control::api::{
     ApiError, ErrorCode, Events, Explained, Generation, NewOverride, OverrideSet, Overrides, Reloaded,
     ReturnRequest, Returned, Undone,
@@ -18,8 +21,9 @@ use crate::name::Name;
 use crate::store::{Batch, Response, StoreError};
 
 impl Running {
-    /// Answers a request. A client that has gone meanwhile misses its answer, not what it asked for.
-    pub(super) async fn answer(&mut self, request: Request) {
+    /// Answers a request; one for a reload is given back, for what comes of it takes a while. A client that has gone
+    /// meanwhile misses its answer, not what it asked for.
+    pub(super) fn answer(&mut self, request: Request) -> Option<Waiting> {
         match request {
             Request::Status(reply) => send(reply, Ok(status::status(self))),
             Request::Explain { name, qtype, client, reply } => {
@@ -34,12 +38,28 @@ impl Running {
                 send(reply, Ok(Overrides { overrides: overrides.collect() }));
             }
             Request::Write { write, idempotency, reply } => {
-                let written = self.write(write, idempotency.as_ref()).await;
-                if reply.send(written).is_err() {
-                    tracing::debug!("who asked for a change has gone");
+                let repeated = self.repeated(idempotency.as_ref());
+                match repeated.or_else(|| self.write(write, idempotency.as_ref())) {
+                    Some(written) => tell(reply, written),
+                    None => return Some(Waiting { idempotency, reply }),
                 }
             }
         }
+        None
+    }
+
+    /// Answers who waited for a reload.
+    pub(super) fn answer_reload(&mut self, reloaded: &Result<Vec<Problem>, Vec<Problem>>, waiting: Waiting) {
+        let Waiting { idempotency, reply } = waiting;
+        let generation = Generation { number: self.generation.number, since: self.generation.since };
+        let outcome = match reloaded {
+            Ok(warnings) => Ok(Reloaded { generation, warnings: warnings.iter().map(Into::into).collect() }),
+            Err(problems) => Err(ApiError::refused(problems)),
+        };
+        // The same request may have been sent again while it waited.
+        let repeated = self.repeated(idempotency.as_ref());
+        let written = repeated.unwrap_or_else(|| self.acknowledge(outcome, idempotency.as_ref()));
+        tell(reply, written);
     }
 
     fn explain(&self, name: &Name, qtype: u16, client: Client) -> Result<Explained, ApiError> {
@@ -67,19 +87,22 @@ impl Running {
         Ok(Events { events: events.into_iter().map(Into::into).collect(), last })
     }
 
-    /// Does what is asked for, or gives the answer of the first time for a request that is repeated.
-    async fn write(&mut self, write: Write, idempotency: Option<&Idempotency>) -> Written {
-        if let Some(idempotency) = idempotency {
-            let store = self.kept.store();
-            let known = tokio::task::block_in_place(|| store.response(&idempotency.key, clock::wall()));
-            match known.map(|known| known.map(|response| serde_json::from_str::<Record>(&response.body))) {
-                Ok(None) => {}
-                Ok(Some(Ok(record))) => return idempotency.replay(&record),
-                Ok(Some(Err(error))) => return Written::now::<()>(Err(internal(&error))),
-                Err(error) => return Written::now::<()>(Err(internal(&error))),
-            }
+    /// The answer of the first time to a request that is repeated.
+    fn repeated(&self, idempotency: Option<&Idempotency>) -> Option<Written> {
+        let idempotency = idempotency?;
+        let store = self.kept.store();
+        let known = tokio::task::block_in_place(|| store.response(&idempotency.key, clock::wall()));
+        match known.map(|known| known.map(|response| serde_json::from_str::<Record>(&response.body))) {
+            Ok(None) => None,
+            Ok(Some(Ok(record))) => Some(idempotency.replay(&record)),
+            Ok(Some(Err(error))) => Some(Written::now::<()>(Err(internal(&error)))),
+            Err(error) => Some(Written::now::<()>(Err(internal(&error)))),
         }
-        match write {
+    }
+
+    /// Does what is asked for; `None` for a reload.
+    fn write(&mut self, write: Write, idempotency: Option<&Idempotency>) -> Option<Written> {
+        Some(match write {
             Write::SetOverrides(wish) => {
                 let planned = self.set_overrides(&wish);
                 self.carry_out(planned, idempotency)
@@ -92,16 +115,8 @@ impl Running {
                 let returned = self.return_now(&request);
                 self.acknowledge(returned, idempotency)
             }
-            Write::Reload => {
-                let reloaded = self.reload().await;
-                let reloaded = reloaded.map_err(|problems| ApiError::refused(&problems));
-                let reloaded = reloaded.map(|warnings| Reloaded {
-                    generation: Generation { number: self.generation.number, since: self.generation.since },
-                    warnings: warnings.iter().map(Into::into).collect(),
-                });
-                self.acknowledge(reloaded, idempotency)
-            }
-        }
+            Write::Reload => return None,
+        })
     }
 
     /// Changes the overrides and keeps the answer with them, all or nothing.
@@ -199,6 +214,12 @@ fn record(idempotency: Option<&Idempotency>, written: &Written) -> Result<Batch,
         batch.put_response(idempotency.key.clone(), response);
     }
     Ok(batch)
+}
+
+fn tell(reply: oneshot::Sender<Written>, written: Written) {
+    if reply.send(written).is_err() {
+        tracing::debug!("who asked for a change has gone");
+    }
 }
 
 fn send<T>(reply: Reply<T>, answer: Result<T, ApiError>) {
