@@ -115,25 +115,23 @@ impl Choosing<'_> {
 
     /// What the policy makes of the pools of the route that answer, and which of them it takes.
     fn by_policy(&self, domain: &AccessDomain, lens: Lens) -> Option<(Selection, Vec<usize>)> {
-        let candidates: Vec<(Stop, Selection)> = self
-            .route
-            .stops
-            .iter()
-            .filter_map(|stop| Some((*stop, self.member(domain, stop.position, lens)?)))
-            .collect();
+        let stops = &self.route.stops;
+        let mut candidates =
+            stops.iter().filter_map(|stop| Some((*stop, self.member(domain, stop.position, lens)?)));
         match domain.policy {
             Policy::Ordinal | Policy::NearestSource => {
                 // The pools of the best source that has one: of these the current one, else the first.
-                let (best, _) = candidates.first()?;
+                let (best, first) = candidates.next()?;
                 let current = self.current(domain, best.source);
-                let mut same_source = candidates.iter().filter(|(stop, _)| stop.source == best.source);
-                let (stop, selection) = same_source
-                    .find(|(stop, _)| current == Some(stop.position))
-                    .or_else(|| candidates.first())?;
-                Some((selection.clone(), vec![stop.position]))
+                let current =
+                    current.filter(|position| stops.contains(&Stop { position: *position, ..best }));
+                let current =
+                    current.and_then(|position| Some((self.member(domain, position, lens)?, position)));
+                let (selection, position) = current.unwrap_or((first, best.position));
+                Some((selection, vec![position]))
             }
             Policy::RoundRobin | Policy::Weight => {
-                let member = |(stop, selection): &(Stop, Selection)| {
+                let member = |(stop, selection): (Stop, Selection)| {
                     let used = domain.pools.get(stop.position)?;
                     let weight = match domain.policy {
                         Policy::Weight if self.conditions.forced.pool(used.pool).drained => 0,
@@ -141,9 +139,9 @@ impl Choosing<'_> {
                         Policy::Ordinal | Policy::RoundRobin | Policy::NearestSource => 1,
                     };
                     let name = self.model.pool(used.pool).name.clone();
-                    Some((stop.position, Member { name, weight, selection: selection.clone() }))
+                    Some((stop.position, Member { name, weight, selection }))
                 };
-                pick_among(domain.policy, domain.sticky, candidates.iter().filter_map(member).collect())
+                pick_among(domain.policy, domain.sticky, candidates.filter_map(member).collect())
             }
         }
     }

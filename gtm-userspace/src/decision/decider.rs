@@ -85,11 +85,11 @@ impl Decider {
             Slot { domain, route, last_good, choice }
         };
         let slots: Vec<Slot> = routes.into_iter().map(undecided).collect();
-        let undecided = |slot: &Slot| {
+        let answer_of = |slot: &Slot| {
             let domain = model.domains.get(slot.domain.0);
             domain.map_or(Answer::Zone, |domain| answer(&model, domain, &slot.choice))
         };
-        let answers = slots.iter().map(undecided).collect();
+        let answers = slots.iter().map(answer_of).collect();
         let table = AnswerTable::new(Location::new(partition), names, views, answers);
         let mut decider = Self {
             reach: Reach::new(&model, &slots),
@@ -386,11 +386,6 @@ impl Decider {
     pub fn last_good(&self, domain: DomainId, route: &Route) -> Option<&Response> {
         let slot = self.slots.iter().find(|slot| slot.domain == domain && slot.route == *route)?;
         self.conditions.memory.last_good(slot.last_good.as_deref()?)
-    }
-
-    /// State of each address of a pool.
-    pub fn addresses(&self, pool: PoolId) -> &[AddressState] {
-        self.shown.addresses.get(pool.0).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// States of all access domains, by index.
