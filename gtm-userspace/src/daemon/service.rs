@@ -165,10 +165,11 @@ impl Running {
             location.ranges_v4.len(),
             location.ranges_v6.len()
         );
-        vec![
-            events::event(EventKind::ConfigurationAccepted, "configuration", accepted),
-            events::event(EventKind::GeoDataLoaded, "geo data", loaded),
-        ]
+        let mut happened = vec![events::event(EventKind::ConfigurationAccepted, "configuration", accepted)];
+        if !model.geo_databases.is_empty() {
+            happened.push(events::event(EventKind::GeoDataLoaded, "geo data", loaded));
+        }
+        happened
     }
 
     /// What is due once a second: rates, overrides that are over, events that are too old.
