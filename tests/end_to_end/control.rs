@@ -373,10 +373,12 @@ fn the_status_is_the_same_for_people_and_programs() {
     let german = status["domains"].as_array().unwrap().iter().find(|one| one["name"] == "german.example.com");
     let german = german.unwrap();
     assert_eq!((&german["state"], &german["health"]), (&"down".into(), &"ok".into()));
-    eventually(DEADLINE, "the kernel's answer is counted", || {
+    assert_eq!(status["answers"]["kernel"]["total"], 1);
+    // Asked all the time: however long a status takes, something was answered lately.
+    eventually(DEADLINE, "the kernel's answers are counted by the second", || {
+        self::check(&stage, DEFAULT, Outcome::Answered);
         let status = gtm.json(&["status"]).unwrap();
-        let kernel = &status["answers"]["kernel"];
-        (kernel["total"] == 1 && kernel["per_second"].as_f64().unwrap() > 0.0).then_some(())
+        (status["answers"]["kernel"]["per_second"].as_f64().unwrap() > 0.0).then_some(())
     })
     .unwrap();
 
@@ -384,7 +386,7 @@ fn the_status_is_the_same_for_people_and_programs() {
     for expect in [
         "generation 1, since 2",
         "serves 198.51.100.53:53, [2001:db8:53::53]:53, on edge0 (native)\n",
-        "answered by the kernel 1 (",
+        "answered by the kernel ",
         "\ngerman.example.com",
         "down (#1)",
         "\nCHECK OF",

@@ -11,7 +11,7 @@ const WINDOW: Duration = Duration::from_secs(10);
 const SELDOM: u64 = 3600;
 
 /// Samples of what kernel and server have answered.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Rates {
     samples: VecDeque<Sample>,
     taken: u64,
@@ -25,6 +25,11 @@ struct Sample {
 }
 
 impl Rates {
+    /// Nothing has been answered yet.
+    pub(super) fn start(time: Instant) -> Self {
+        Self { samples: VecDeque::from([Sample { time, kernel: 0, server: 0 }]), taken: 0 }
+    }
+
     /// Takes a sample of both counters; true for the first one and then once an hour.
     pub(super) fn sample(&mut self, time: Instant, kernel: u64, server: u64) -> bool {
         self.samples.push_back(Sample { time, kernel, server });
@@ -59,12 +64,11 @@ mod tests {
     fn rates_are_of_the_last_ten_seconds() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        let mut rates = Rates::default();
+        let mut rates = Rates::start(at(0));
         assert_eq!(rates.per_second(), (0.0, 0.0));
-        assert!(rates.sample(at(0), 0, 5));
-        assert_eq!(rates.per_second(), (0.0, 0.0));
+        assert!(rates.sample(at(0), 0, 0));
         assert!(!rates.sample(at(1), 100, 5));
-        assert_eq!(rates.per_second(), (100.0, 0.0));
+        assert_eq!(rates.per_second(), (100.0, 5.0));
         for second in 2..=20 {
             rates.sample(at(second), 100, 5 + 10 * (second - 1));
         }

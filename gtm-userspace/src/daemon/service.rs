@@ -64,6 +64,8 @@ impl Running {
         prober: Arc<Prober>,
     ) -> Result<Self, StartError> {
         let Inputs { model, partition, databases, warnings } = inputs;
+        // Before anything is answered: what is answered before the first tick counts as well.
+        let rates = Rates::start(clock::now());
         for warning in &warnings {
             tracing::warn!("{warning}");
         }
@@ -92,7 +94,7 @@ impl Running {
             changes,
             generation: Generation { number: 1, since: now },
             started: now,
-            rates: Rates::default(),
+            rates,
         };
         running.tell(&running.accepted());
         let mut news = found(&running.decider);
