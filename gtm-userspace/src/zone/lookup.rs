@@ -129,7 +129,7 @@ impl Zone {
     fn add_name(&mut self, name: &Name) {
         for ancestor in self.path(name) {
             if let Ok(ancestor) = Name::from_wire(ancestor) {
-                self.nodes.entry(ancestor).or_default();
+                self.nodes.add(ancestor);
             }
         }
     }
@@ -150,18 +150,21 @@ fn find_at(node: &Node, qtype: u16) -> Found<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
-    /// A zone from lines of `owner type RDATA`, where the RDATA is taken as it is.
+    /// A zone of these owners and types, the owner's text as the data.
     fn zone(origin: &str, records: &[(&str, u16)]) -> Zone {
-        let mut zone =
-            Zone { origin: origin.parse().unwrap(), file: "zone".into(), nodes: HashMap::default() };
-        zone.add_name(&origin.parse().unwrap());
+        let mut nodes: HashMap<Name, Node> = HashMap::new();
         for (owner, rtype) in records {
-            let owner: Name = owner.parse().unwrap();
-            zone.add_name(&owner);
-            let set = RecordSet { ttl: 60, rdata: vec![owner.to_string().into_bytes().into()] };
-            zone.nodes.get_mut(&owner).unwrap().insert(*rtype, set);
+            let set = RecordSet { ttl: 60, rdata: vec![owner.as_bytes().into()] };
+            nodes.entry(owner.parse().unwrap()).or_default().insert(*rtype, set);
+        }
+        let owners: Vec<Name> = nodes.keys().cloned().collect();
+        let mut zone = Zone { origin: origin.parse().unwrap(), source: Arc::default(), nodes: nodes.into() };
+        for owner in &owners {
+            zone.add_name(owner);
         }
         zone
     }
@@ -281,10 +284,11 @@ mod tests {
     #[test]
     fn negative_ttl_is_the_smaller_one() {
         for (ttl, minimum, expect) in [(300_u32, 60_u32, 60), (60, 300, 60)] {
-            let mut zone = zone("example", &[("example", 6)]);
             let rdata = [&b"\0\0"[..], &[0; 16], &minimum.to_be_bytes()].concat();
-            let origin = zone.origin.clone();
-            zone.nodes.get_mut(&origin).unwrap().insert(6, RecordSet { ttl, rdata: vec![rdata.into()] });
+            let set = RecordSet { ttl, rdata: vec![rdata.into()] };
+            let origin: Name = "example".parse().unwrap();
+            let nodes = HashMap::from([(origin.clone(), Node::from([(6, set)]))]);
+            let zone = Zone { origin, source: Arc::default(), nodes: nodes.into() };
             assert_eq!(zone.negative_soa().map(|(_, ttl)| ttl), Some(expect));
         }
     }

@@ -1,27 +1,30 @@
-//! Authoritative zones: the records of a zone file in wire form, and what a question finds among them.
+//! Authoritative zones: the records of a zone in wire form, where they come from, and what a question finds among them.
 
 mod loader;
 pub mod lookup;
+mod nodes;
+mod source;
 pub mod text;
 
-use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::name::Name;
 
 pub(crate) use loader::parse_seconds;
-pub use loader::{LoadedZone, load};
+pub use nodes::Nodes;
+pub use source::{Source, load};
 
 /// A zone as it stands in its file. Valid: exactly one SOA at the origin, every owner at or below the origin, no CNAME
-/// beside other data.
+/// beside other data. Clones share the records.
 #[derive(Debug, Clone)]
 pub struct Zone {
     /// Name of the zone's apex.
     pub origin: Name,
-    /// The file it was read from.
-    pub file: PathBuf,
+    /// Where its records come from.
+    pub source: Arc<Source>,
     /// Every name of the zone that exists, empty non-terminals included (their node has no record sets).
-    pub nodes: HashMap<Name, Node>,
+    pub nodes: Nodes,
 }
 
 /// The record sets at one name, by type number.

@@ -35,8 +35,8 @@ fn plain(rtype: u16, rdata: &[u8]) -> Option<String> {
     let mut rest = rdata;
     for field in types::fields(rtype)? {
         match field {
-            Field::U8 => words.push(u8::from_be_bytes(take(&mut rest)?).to_string()),
-            Field::U16 => words.push(u16::from_be_bytes(take(&mut rest)?).to_string()),
+            Field::U8 | Field::Algorithm => words.push(u8::from_be_bytes(take(&mut rest)?).to_string()),
+            Field::U16 | Field::Certificate => words.push(u16::from_be_bytes(take(&mut rest)?).to_string()),
             Field::U32 | Field::Seconds => words.push(u32::from_be_bytes(take(&mut rest)?).to_string()),
             Field::Ipv4 => words.push(Ipv4Addr::from_octets(take(&mut rest)?).to_string()),
             Field::Ipv6 => words.push(Ipv6Addr::from_octets(take(&mut rest)?).to_string()),
@@ -47,7 +47,13 @@ fn plain(rtype: u16, rdata: &[u8]) -> Option<String> {
                     words.push(take_text(&mut rest)?);
                 }
             }
-            Field::LongText | Field::Hex | Field::Base64 | Field::Params => return None,
+            Field::LongText
+            | Field::Hex
+            | Field::Base64
+            | Field::Params
+            | Field::Locator
+            | Field::Eui(_)
+            | Field::Location => return None,
         }
     }
     rest.is_empty().then(|| words.join(" "))
@@ -101,10 +107,15 @@ mod tests {
         let text = format!("$TTL 60\n@ SOA ns host 1 2 3 4 5\n@ NS ns.example.net.\nx {written}\n");
         std::fs::write(file.path(), text).unwrap();
         let origin: Name = "example.com".parse().unwrap();
-        let zone = super::super::load(&origin, file.path()).unwrap().zone;
+        let zone = super::super::load(&origin, file.path(), &[]).unwrap();
         let owner: Name = "x.example.com".parse().unwrap();
-        let lines: Vec<_> =
-            zone.nodes[&owner].iter().flat_map(|(rtype, set)| set.to_lines(&owner, *rtype)).collect();
+        let lines: Vec<_> = zone
+            .nodes
+            .get(&owner)
+            .unwrap()
+            .iter()
+            .flat_map(|(rtype, set)| set.to_lines(&owner, *rtype))
+            .collect();
         assert_eq!(lines, [expect], "{written}");
     }
 
@@ -116,7 +127,8 @@ mod tests {
         check("MX 10 .", "x.example.com. 60 IN MX 10 .");
         check("SRV 1 2 3 www", "x.example.com. 60 IN SRV 1 2 3 www.example.com.");
         check(r#"TXT a "b \" \\ c" "\000""#, r#"x.example.com. 60 IN TXT "a" "b \" \\ c" "\000""#);
-        check("SSHFP 1 1 abcd", r"x.example.com. 60 IN SSHFP \# 4 0101abcd");
+        check("SSHFP 1 3 abcd", r"x.example.com. 60 IN SSHFP \# 4 0103abcd");
+        check("CERT PKIX 1 8 AQID", r"x.example.com. 60 IN CERT \# 8 0001000108010203");
         check(r"TYPE65280 \# 0", r"x.example.com. 60 IN TYPE65280 \# 0");
     }
 

@@ -19,8 +19,10 @@ pub(super) struct Entry {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Token {
     pub(super) raw: String,
-    /// It began with a quote, so that nothing in it has a special meaning.
+    /// It stood in quotes, so that nothing in it has a special meaning.
     pub(super) quoted: bool,
+    /// Nothing stands between it and the token before it, as in `key="value"`.
+    pub(super) glued: bool,
 }
 
 /// Why an entry cannot be split, and the line to look at.
@@ -54,8 +56,10 @@ impl<'t> Entries<'t> {
         let mut tokens = Vec::new();
         let mut opened = Vec::new();
         let mut error = None;
+        let mut after_token = false;
         while let Some(next) = self.text.peek().copied() {
             let at = self.line;
+            let glued = std::mem::take(&mut after_token);
             let result = match next {
                 '\n' => {
                     self.step();
@@ -81,7 +85,10 @@ impl<'t> Entries<'t> {
                     self.step();
                     opened.pop().map(drop).ok_or("\")\" without a \"(\" before it")
                 }
-                _ => self.read_token().map(|token| tokens.push(token)),
+                _ => {
+                    after_token = true;
+                    self.read_token(glued).map(|token| tokens.push(token))
+                }
             };
             if let Err(message) = result {
                 error.get_or_insert(EntryError { line: at, message });
@@ -93,21 +100,20 @@ impl<'t> Entries<'t> {
         error.map_or(Ok(Entry { line, owner_is_blank, tokens }), Err)
     }
 
-    fn read_token(&mut self) -> Result<Token, &'static str> {
+    fn read_token(&mut self, glued: bool) -> Result<Token, &'static str> {
         let mut raw = String::new();
-        let quoted = self.text.peek() == Some(&'"');
-        let mut in_quotes = false;
+        let quoted = self.text.next_if_eq(&'"').is_some();
+        let mut in_quotes = quoted;
         let mut result = Ok(());
         while let Some(next) = self.text.peek().copied() {
             match next {
                 '\n' => break,
                 '"' => {
-                    in_quotes = !in_quotes;
-                    self.step();
-                    if quoted && !in_quotes {
-                        break;
+                    if in_quotes {
+                        in_quotes = false;
+                        self.step();
                     }
-                    continue;
+                    break;
                 }
                 '\\' => {
                     raw.push(next);
@@ -132,7 +138,7 @@ impl<'t> Entries<'t> {
         if in_quotes && result.is_ok() {
             result = Err("a string without its closing quote");
         }
-        result.map(|()| Token { raw, quoted })
+        result.map(|()| Token { raw, quoted, glued })
     }
 }
 
@@ -156,11 +162,13 @@ mod tests {
 
     use super::*;
 
-    /// Each entry as `line:[blank ]token token`, quoted tokens in quotes; each error as `line!message`.
+    /// Each entry as `line:[blank ]token token`, quoted tokens in quotes, glued ones after a plus; each error as `line!message`.
     #[track_caller]
     fn check(text: &str, expect: &[&str]) {
-        let shown =
-            |token: &Token| if token.quoted { format!("\"{}\"", token.raw) } else { token.raw.clone() };
+        let shown = |token: &Token| {
+            let quote = if token.quoted { "\"" } else { "" };
+            format!("{}{quote}{}{quote}", if token.glued { "+" } else { "" }, token.raw)
+        };
         let entries: Vec<_> = Entries::new(text)
             .map(|entry| match entry {
                 Ok(entry) => {
@@ -188,6 +196,7 @@ mod tests {
         check("a ( b ; comment )\n c\n) d\ne", &["1:a b c d", "4:e"]);
         check("a ( ( b )\n ) c", &["1:a b c"]);
         check("a(b)c", &["1:a b c"]);
+        check("a\";\n", &["1!a string without its closing quote"]);
         check(" ( a )", &["1:_ a"]);
         check("a;b", &["1:a"]);
     }
@@ -195,8 +204,8 @@ mod tests {
     #[test]
     fn strings_and_escapes() {
         check(r#"a "b c" "" "d;(e" f"#, &[r#"1:a "b c" "" "d;(e" f"#]);
-        check(r#""a""b"c"#, &[r#"1:"a" "b" c"#]);
-        check(r#"key="a b",c d"#, &["1:key=a b,c d"]);
+        check(r#""a""b"c d"e" ("f")"#, &[r#"1:"a" +"b" +c d +"e" "f""#]);
+        check(r#"key="a b",c d"#, &[r#"1:key= +"a b" +,c d"#]);
         check(r#"a\;b\ c "d\"e" \( \\ f"#, &[r#"1:a\;b\ c "d\"e" \( \\ f"#]);
         check(r"\010\#", &[r"1:\010\#"]);
     }

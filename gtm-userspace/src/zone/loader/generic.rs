@@ -31,8 +31,8 @@ fn fits(fields: &[Field], wire: &[u8]) -> bool {
 
 fn after_field(field: Field, wire: &[u8]) -> Option<&[u8]> {
     match field {
-        Field::U8 => wire.get(1..),
-        Field::U16 => wire.get(2..),
+        Field::U8 | Field::Algorithm => wire.get(1..),
+        Field::U16 | Field::Certificate => wire.get(2..),
         Field::U32 | Field::Seconds | Field::Ipv4 => wire.get(4..),
         Field::Ipv6 => wire.get(16..),
         Field::Name => {
@@ -55,21 +55,12 @@ fn after_field(field: Field, wire: &[u8]) -> Option<&[u8]> {
             }
             Some(rest)
         }
-        Field::LongText => Some(&[]),
+        Field::Locator => wire.get(8..),
+        Field::Eui(length) => wire.get(length..),
+        // Only version 0 has this form.
+        Field::Location => wire.get(16..).filter(|_| wire.starts_with(&[0])),
+        // Whether parameters are well formed is held against rules of their own.
+        Field::LongText | Field::Params => Some(&[]),
         Field::Hex | Field::Base64 => (!wire.is_empty()).then_some(&[]),
-        Field::Params => {
-            let keys = param_keys(wire)?;
-            keys.is_sorted_by(|first, second| first < second).then_some(&[])
-        }
     }
-}
-
-/// The keys of the parameters of SVCB and HTTPS: each is a key, a length and a value.
-fn param_keys(mut wire: &[u8]) -> Option<Vec<[u8; 2]>> {
-    let mut keys = Vec::new();
-    while let [key_high, key_low, length_high, length_low, rest @ ..] = wire {
-        keys.push([*key_high, *key_low]);
-        wire = rest.get(usize::from(u16::from_be_bytes([*length_high, *length_low]))..)?;
-    }
-    wire.is_empty().then_some(keys)
 }

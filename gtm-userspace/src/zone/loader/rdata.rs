@@ -1,25 +1,22 @@
 //! The data of one record: from its text (RFC 1035 section 5.1) to uncompressed wire bytes, names lower-cased.
 //!
-//! Most types are a row of fields. hickory-proto reads only the parameters of SVCB and HTTPS: its readers of the other
-//! types take `\DDD` for something else than RFC 1035 does, and overlook what is left over.
+//! A type is a row of fields. hickory-proto's readers of text are no help: they take `\DDD` for something else than RFC
+//! 1035 does, and overlook what is left over.
 
 use std::fmt::Display;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
 
 use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
-use hickory_proto::rr::{RData, RecordType};
-use hickory_proto::serialize::binary::BinEncodable as _;
 
 use super::entries::Token;
-use super::generic;
-use super::types::{Field, fields, type_name};
+use super::types::{ALGORITHMS, CERTIFICATES, Field, fields, type_name};
 use super::words::{MAX_SECONDS, parse_name, parse_number, parse_seconds, unescape};
+use super::{generic, loc, params, rules};
 use crate::name::Name;
 
 /// Longest data of a record: its length has 16 bits.
 const MAX_RDATA: usize = 65535;
-/// What stands before the parameters in an SVCB record: priority 1 and the root as target.
-const PARAMS_PREFIX: &[u8] = &[0, 1, 0];
 
 /// The wire form of one record's data; relative names end in `origin`.
 pub(super) fn parse(rtype: u16, tokens: &[Token], origin: &Name) -> Result<Box<[u8]>, String> {
@@ -33,6 +30,7 @@ pub(super) fn parse(rtype: u16, tokens: &[Token], origin: &Name) -> Result<Box<[
     if wire.len() > MAX_RDATA {
         return Err(format!("{} bytes of data; at most {MAX_RDATA} are possible", wire.len()));
     }
+    rules::check(rtype, &wire)?;
     Ok(wire.into())
 }
 
@@ -50,43 +48,66 @@ fn parse_fields(fields: &[Field], tokens: &[Token], origin: &Name) -> Result<Vec
 
 fn push_field(wire: &mut Vec<u8>, field: Field, rest: &mut &[Token], origin: &Name) -> Result<(), String> {
     match field {
-        Field::U8 => wire.push(parse_number(one(rest, "a number")?, u8::MAX)?),
-        Field::U16 => wire.extend(parse_number::<u16>(one(rest, "a number")?, u16::MAX)?.to_be_bytes()),
-        Field::U32 => wire.extend(parse_number::<u32>(one(rest, "a number")?, u32::MAX)?.to_be_bytes()),
+        Field::U8 => wire.push(parse_number(bare(rest, "a number")?, u8::MAX)?),
+        Field::U16 => wire.extend(parse_number::<u16>(bare(rest, "a number")?, u16::MAX)?.to_be_bytes()),
+        Field::U32 => wire.extend(parse_number::<u32>(bare(rest, "a number")?, u32::MAX)?.to_be_bytes()),
         Field::Seconds => {
-            let raw = &one(rest, "a time")?.raw;
+            let raw = &bare(rest, "a time")?.raw;
             let seconds = parse_seconds(raw);
             let wrong =
                 || format!("\"{raw}\" is not a time like 3600 or 1h30m, at most {MAX_SECONDS} seconds");
             wire.extend(seconds.ok_or_else(wrong)?.to_be_bytes());
         }
         Field::Ipv4 => {
-            let raw = &one(rest, "an IPv4 address")?.raw;
+            let raw = &bare(rest, "an IPv4 address")?.raw;
             let address = raw.parse::<Ipv4Addr>();
             wire.extend(
                 address.map_err(|error| format!("\"{raw}\" is not an IPv4 address: {error}"))?.octets(),
             );
         }
         Field::Ipv6 => {
-            let raw = &one(rest, "an IPv6 address")?.raw;
+            let raw = &bare(rest, "an IPv6 address")?.raw;
             let address = raw.parse::<Ipv6Addr>();
             wire.extend(
                 address.map_err(|error| format!("\"{raw}\" is not an IPv6 address: {error}"))?.octets(),
             );
         }
-        Field::Name => wire.extend(parse_name(one(rest, "a domain name")?, origin)?.as_wire()),
+        Field::Name => wire.extend(parse_name(bare(rest, "a domain name")?, origin)?.as_wire()),
         Field::Text => push_text(wire, one(rest, "a string")?)?,
         Field::Texts => {
             for token in all(rest, "a string")? {
                 push_text(wire, token)?;
             }
         }
-        Field::LongText => wire.extend(unescape(one(rest, "a string")?)?),
+        Field::LongText => wire.extend(unescape(&one(rest, "a string")?.raw)?),
         Field::Hex => wire.extend(parse_hex(all(rest, "hexadecimal digits")?)?),
         Field::Base64 => wire.extend(parse_base64(all(rest, "base64")?)?),
-        Field::Params => wire.extend(parse_params(std::mem::take(rest))?),
+        Field::Params => wire.extend(params::parse(std::mem::take(rest))?),
+        Field::Algorithm => wire.push(parse_named(bare(rest, "an algorithm")?, ALGORITHMS, u8::MAX)?),
+        Field::Certificate => {
+            let kind = parse_named(bare(rest, "a kind of certificate")?, CERTIFICATES, u16::MAX)?;
+            wire.extend(kind.to_be_bytes());
+        }
+        Field::Locator => {
+            let raw = &bare(rest, "a locator")?.raw;
+            let wrong = || format!("\"{raw}\" is not a locator like 2001:db8:1:2");
+            wire.extend(parse_locator(raw).ok_or_else(wrong)?);
+        }
+        Field::Eui(length) => {
+            let raw = &bare(rest, "an identifier")?.raw;
+            let wrong =
+                || format!("\"{raw}\" is not {length} pairs of hexadecimal digits with \"-\" between");
+            wire.extend(parse_eui(raw, length).ok_or_else(wrong)?);
+        }
+        Field::Location => wire.extend(loc::parse(std::mem::take(rest))?),
     }
     Ok(())
+}
+
+/// Takes the next token, which is none in quotes: they are for strings.
+fn bare<'t>(rest: &mut &'t [Token], expected: &str) -> Result<&'t Token, String> {
+    let token = one(rest, expected)?;
+    if token.quoted { Err(format!("\"{}\" is in quotes, but no string", token.raw)) } else { Ok(token) }
 }
 
 /// Takes the next token.
@@ -105,7 +126,7 @@ fn all<'t>(rest: &mut &'t [Token], expected: &str) -> Result<&'t [Token], String
 
 /// A character string: its length in one byte, then its bytes.
 fn push_text(wire: &mut Vec<u8>, token: &Token) -> Result<(), String> {
-    let bytes = unescape(token)?;
+    let bytes = unescape(&token.raw)?;
     let length = u8::try_from(bytes.len());
     let too_long = |_| format!("a string of {} bytes; at most 255 are possible, so split it", bytes.len());
     wire.push(length.map_err(too_long)?);
@@ -129,27 +150,24 @@ fn joined(tokens: &[Token]) -> String {
     tokens.iter().map(|token| token.raw.as_str()).collect()
 }
 
-/// The parameters of SVCB and HTTPS, sorted by key as RFC 9460 section 2.2 demands.
-fn parse_params(tokens: &[Token]) -> Result<Vec<u8>, String> {
-    let mut params = tokens.iter().map(parse_param).collect::<Result<Vec<_>, _>>()?;
-    // The key comes first and in network order.
-    params.sort_unstable();
-    let key = |param: &[u8]| param.get(..2).map(<[u8]>::to_vec);
-    if params.windows(2).any(|pair| matches!(pair, [first, second] if key(first) == key(second))) {
-        return Err("a parameter is there twice; leave one out".to_owned());
-    }
-    Ok(params.concat())
+/// A number, or the name of one.
+fn parse_named<T: Copy + Display + FromStr>(token: &Token, names: &[(&str, T)], max: T) -> Result<T, String> {
+    let listed = names.iter().find(|(name, _)| token.raw.eq_ignore_ascii_case(name));
+    listed.map_or_else(|| parse_number(token, max), |(_, number)| Ok(*number))
 }
 
-fn parse_param(token: &Token) -> Result<Vec<u8>, String> {
-    let raw = token.raw.as_str();
-    // Anything else means something of its own to hickory's splitter.
-    let plain = |byte: u8| byte.is_ascii_graphic() && !b"\\\"();@$".contains(&byte);
-    if token.quoted || raw.is_empty() || !raw.bytes().all(plain) {
-        return Err(format!("\"{raw}\" is a parameter that can only be given as \\# LENGTH HEXADECIMAL"));
-    }
-    let bad = |error: &dyn Display| format!("bad parameter \"{raw}\": {error}");
-    let data = RData::try_from_str(RecordType::SVCB, &format!("1 . {raw}")).map_err(|error| bad(&error))?;
-    let wire = data.to_bytes().map_err(|error| bad(&error))?;
-    wire.strip_prefix(PARAMS_PREFIX).map(<[u8]>::to_vec).ok_or_else(|| bad(&"not understood"))
+fn parse_locator(text: &str) -> Option<Vec<u8>> {
+    let group = |digits: &str| {
+        let hexadecimal = digits.bytes().all(|byte| byte.is_ascii_hexdigit()) && digits.len() <= 4;
+        u16::from_str_radix(digits, 16).ok().filter(|_| hexadecimal).map(u16::to_be_bytes)
+    };
+    let groups: Option<Vec<_>> = text.split(':').map(group).collect();
+    groups.filter(|groups| groups.len() == 4).map(|groups| groups.concat())
+}
+
+fn parse_eui(text: &str, length: usize) -> Option<Vec<u8>> {
+    let byte =
+        |digits: &str| HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).ok().filter(|byte| byte.len() == 1);
+    let bytes: Option<Vec<_>> = text.split('-').map(byte).collect();
+    bytes.filter(|bytes| bytes.len() == length).map(|bytes| bytes.concat())
 }

@@ -2,15 +2,17 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use gtm_common::wire::rtype;
 
-use super::LoadedZone;
+use super::sanity::{Finding, Pointer, follow};
 use super::types::type_name;
 use crate::config::Problem;
 use crate::name::Name;
 use crate::zone::lookup::DNAME;
+use crate::zone::source::{Source, SourceFile};
 use crate::zone::{Node, RecordSet, Zone};
 
 /// Types of which a name has one record at most (RFC 1034 section 3.6.2, RFC 6672 section 2.4, RFC 2181 section 6.1).
@@ -23,8 +25,19 @@ const RECORD_BYTES: usize = 12;
 /// Where a record is written.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
-    pub(super) file: PathBuf,
+    pub(super) file: Arc<Path>,
     pub(super) line: usize,
+}
+
+impl Place {
+    /// In words, for a message about another place.
+    fn seen_from(&self, other: &Self) -> String {
+        if self.file == other.file {
+            format!("line {}", self.line)
+        } else {
+            format!("{}:{}", self.file.display(), self.line)
+        }
+    }
 }
 
 /// One record of the file.
@@ -52,7 +65,7 @@ struct Gathered {
     /// In the order of the file.
     rdata: Vec<Box<[u8]>>,
     /// Where each was first written.
-    lines: HashMap<Box<[u8]>, usize>,
+    places: HashMap<Box<[u8]>, Place>,
     bytes: usize,
     first: Place,
 }
@@ -87,22 +100,25 @@ impl<'f> Records<'f> {
         let set = self.sets.entry(owner).or_default().entry(rtype).or_insert_with(|| Gathered {
             ttl,
             rdata: Vec::new(),
-            lines: HashMap::new(),
+            places: HashMap::new(),
             bytes: 0,
             first: place.clone(),
         });
-        match set.lines.entry(rdata.clone()) {
+        match set.places.entry(rdata.clone()) {
             Entry::Occupied(first) => {
-                let message = format!("this {word} record is already in line {}; it is dropped", first.get());
+                let message = format!(
+                    "this {word} record is already in {}; it is dropped",
+                    first.get().seen_from(&place)
+                );
                 self.warnings.push(problem(&place, &key, message));
                 return Ok(());
             }
-            Entry::Vacant(first) => first.insert(place.line),
+            Entry::Vacant(first) => first.insert(place.clone()),
         };
         if SINGLE.contains(&rtype) && !set.rdata.is_empty() {
             return Err(format!(
-                "a second {word} record; the one in line {} is all there can be",
-                set.first.line
+                "a second {word} record; the one in {} is all there can be",
+                set.first.seen_from(&place)
             ));
         }
         if ttl != set.ttl {
@@ -126,16 +142,17 @@ impl<'f> Records<'f> {
         Ok(())
     }
 
-    /// The zone, when the file had no problem and has what a zone needs.
-    pub(super) fn into_zone(mut self) -> Result<LoadedZone, Vec<Problem>> {
+    /// The zone, when the files had no problem and have what a zone needs.
+    pub(super) fn into_zone(mut self, files: Vec<SourceFile>) -> Result<Zone, Vec<Problem>> {
         self.check_aliases();
+        self.check_hidden();
         if self.problems.is_empty() {
             self.check_apex();
         }
         if !self.problems.is_empty() {
             return Err(self.problems);
         }
-        self.warn_of_hidden();
+        let pointers = self.pointers();
         let mut nodes: HashMap<Name, Node> = HashMap::new();
         for (owner, sets) in self.sets {
             let mut above = owner.parent();
@@ -148,8 +165,36 @@ impl<'f> Records<'f> {
                 sets.map(|(rtype, set)| (rtype, RecordSet { ttl: set.ttl, rdata: set.rdata })).collect();
             nodes.insert(owner, node);
         }
-        let zone = Zone { origin: self.origin.clone(), file: self.file.to_path_buf(), nodes };
-        Ok(LoadedZone { zone, warnings: self.warnings })
+        let mut zone = Zone { origin: self.origin.clone(), source: Arc::default(), nodes: nodes.into() };
+        let mut source = Source { files, warnings: self.warnings, without_address: Vec::new() };
+        let mut problems = Vec::new();
+        for pointer in &pointers {
+            match follow(&zone, pointer) {
+                Some(Finding::Error(problem)) => problems.push(problem),
+                Some(Finding::Warning(problem)) => source.warnings.push(problem),
+                Some(Finding::NoAddress(problem)) => {
+                    source.without_address.push((pointer.target.clone(), problem));
+                }
+                None => {}
+            }
+        }
+        zone.source = Arc::new(source);
+        if problems.is_empty() { Ok(zone) } else { Err(problems) }
+    }
+
+    /// The records that point into the zone and are answered, in the order of the file.
+    fn pointers(&self) -> Vec<Pointer> {
+        let mut pointers = Vec::new();
+        for (owner, sets) in &self.sets {
+            for (rtype, set) in sets {
+                let all =
+                    set.places.iter().filter_map(|(rdata, place)| Pointer::of(owner, *rtype, rdata, place));
+                pointers.extend(all.filter(|pointer| pointer.target.is_at_or_below(self.origin)));
+            }
+        }
+        pointers.retain(|pointer| self.hidden_by(&pointer.owner).is_none());
+        pointers.sort_by_key(|pointer| pointer.place.line);
+        pointers
     }
 
     /// No other type beside a CNAME (RFC 1034 section 3.6.2).
@@ -171,24 +216,29 @@ impl<'f> Records<'f> {
         self.problems.extend(found);
     }
 
-    /// What lies below a zone cut is answered with a referral, glue apart, and what lies below a DNAME with an alias
-    /// (RFC 1034 section 4.2.1, RFC 6672 section 2.4).
-    fn warn_of_hidden(&mut self) {
-        let mut found = Vec::new();
+    /// What lies below a zone cut is answered with a referral, glue apart (RFC 1034 section 4.2.1); nothing lies below a
+    /// DNAME (RFC 6672 section 2.4).
+    fn check_hidden(&mut self) {
+        let (mut problems, mut warnings) = (Vec::new(), Vec::new());
         for (owner, sets) in &self.sets {
             let Some((above, word)) = self.hidden_by(owner) else { continue };
             for (rtype, set) in sets {
-                if word == "DNAME" || !matches!(*rtype, rtype::A | rtype::AAAA) {
-                    let message = format!(
-                        "this {} record is never answered: the zone has {word} records at \"{above}\"",
-                        type_name(*rtype)
-                    );
-                    found.push(problem(&set.first, &owner.to_string(), message));
+                let message = format!(
+                    "this {} record is never answered: the zone has {word} records at \"{above}\"",
+                    type_name(*rtype)
+                );
+                let found = problem(&set.first, &owner.to_string(), message);
+                if word == "DNAME" {
+                    problems.push(found);
+                } else if !matches!(*rtype, rtype::A | rtype::AAAA) {
+                    warnings.push(found);
                 }
             }
         }
-        found.sort_by_key(|problem| problem.line);
-        self.warnings.extend(found);
+        problems.sort_by_key(|problem| problem.line);
+        warnings.sort_by_key(|problem| problem.line);
+        self.problems.extend(problems);
+        self.warnings.extend(warnings);
     }
 
     /// The highest name above this one that has an alias or a cut for all below it, and the type that makes it so.
@@ -220,5 +270,10 @@ impl<'f> Records<'f> {
 }
 
 fn problem(place: &Place, key: &str, message: impl Into<String>) -> Problem {
-    Problem { file: place.file.clone(), line: Some(place.line), key: key.to_owned(), message: message.into() }
+    Problem {
+        file: place.file.to_path_buf(),
+        line: Some(place.line),
+        key: key.to_owned(),
+        message: message.into(),
+    }
 }

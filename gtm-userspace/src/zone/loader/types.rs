@@ -27,10 +27,21 @@ pub(in crate::zone) enum Field {
     Base64,
     /// The parameters of SVCB and HTTPS (RFC 9460) up to the end.
     Params,
+    /// Eight bits, written as a number or by the name of an algorithm of DNSSEC.
+    Algorithm,
+    /// 16 bits, written as a number or by the name of a kind of certificate (RFC 4398 section 2.1).
+    Certificate,
+    /// 64 bits, written as four groups of hexadecimal digits with colons between them (RFC 6742).
+    Locator,
+    /// So many bytes, written as pairs of hexadecimal digits with hyphens between them (RFC 7043).
+    Eui(usize),
+    /// A location up to the end (RFC 1876).
+    Location,
 }
 
 use Field::{
-    Base64, Hex, Ipv4, Ipv6, LongText, Name as NameField, Params, Seconds, Text, Texts, U8, U16, U32,
+    Algorithm, Base64, Certificate, Eui, Hex, Ipv4, Ipv6, Location, Locator, LongText, Name as NameField,
+    Params, Seconds, Text, Texts, U8, U16, U32,
 };
 
 /// Every type that is written by name, with its number and fields.
@@ -39,32 +50,88 @@ const TYPES: &[(&str, u16, &[Field])] = &[
     ("NS", rtype::NS, &[NameField]),
     ("CNAME", rtype::CNAME, &[NameField]),
     ("SOA", rtype::SOA, &[NameField, NameField, U32, Seconds, Seconds, Seconds, Seconds]),
+    ("MB", 7, &[NameField]),
+    ("MG", 8, &[NameField]),
+    ("MR", 9, &[NameField]),
     ("PTR", 12, &[NameField]),
     ("HINFO", 13, &[Text, Text]),
-    ("MX", 15, &[U16, NameField]),
+    ("MINFO", 14, &[NameField, NameField]),
+    ("MX", MX, &[U16, NameField]),
     ("TXT", 16, &[Texts]),
     ("RP", 17, &[NameField, NameField]),
     ("AFSDB", 18, &[U16, NameField]),
+    ("RT", 21, &[U16, NameField]),
+    ("PX", 26, &[U16, NameField, NameField]),
     ("AAAA", rtype::AAAA, &[Ipv6]),
-    ("SRV", 33, &[U16, U16, U16, NameField]),
+    ("LOC", 29, &[Location]),
+    ("SRV", SRV, &[U16, U16, U16, NameField]),
     ("NAPTR", 35, &[U16, U16, Text, Text, Text, NameField]),
-    ("CERT", 37, &[U16, U16, U8, Base64]),
+    ("KX", 36, &[U16, NameField]),
+    ("CERT", 37, &[Certificate, U16, Algorithm, Base64]),
     ("DNAME", 39, &[NameField]),
-    ("DS", rtype::DS, &[U16, U8, U8, Hex]),
-    ("SSHFP", 44, &[U8, U8, Hex]),
-    ("DNSKEY", 48, &[U16, U8, U8, Base64]),
+    ("DS", rtype::DS, &[U16, Algorithm, U8, Hex]),
+    ("SSHFP", SSHFP, &[U8, U8, Hex]),
+    ("DNSKEY", 48, &[U16, U8, Algorithm, Base64]),
+    ("DHCID", 49, &[Base64]),
     ("TLSA", 52, &[U8, U8, U8, Hex]),
     ("SMIMEA", 53, &[U8, U8, U8, Hex]),
-    ("CDS", 59, &[U16, U8, U8, Hex]),
-    ("CDNSKEY", 60, &[U16, U8, U8, Base64]),
+    ("CDS", CDS, &[U16, Algorithm, U8, Hex]),
+    ("CDNSKEY", 60, &[U16, U8, Algorithm, Base64]),
     ("OPENPGPKEY", 61, &[Base64]),
+    ("ZONEMD", ZONEMD, &[U32, U8, U8, Hex]),
     ("SVCB", SVCB, &[U16, NameField, Params]),
-    ("HTTPS", 65, &[U16, NameField, Params]),
+    ("HTTPS", HTTPS, &[U16, NameField, Params]),
     ("SPF", 99, &[Texts]),
+    ("NID", 104, &[U16, Locator]),
+    ("L32", 105, &[U16, Ipv4]),
+    ("L64", 106, &[U16, Locator]),
+    ("LP", 107, &[U16, NameField]),
+    ("EUI48", 108, &[Eui(6)]),
+    ("EUI64", 109, &[Eui(8)]),
     ("URI", 256, &[U16, U16, LongText]),
-    ("CAA", 257, &[U8, Text, LongText]),
+    ("CAA", CAA, &[U8, Text, LongText]),
+    ("AVC", 258, &[Texts]),
 ];
+pub(super) const MX: u16 = 15;
+pub(super) const SRV: u16 = 33;
+pub(super) const SSHFP: u16 = 44;
+pub(super) const CDS: u16 = 59;
+pub(super) const ZONEMD: u16 = 63;
 pub(super) const SVCB: u16 = 64;
+pub(super) const HTTPS: u16 = 65;
+pub(super) const CAA: u16 = 257;
+
+/// The algorithms of DNSSEC that are written by name.
+pub(super) const ALGORITHMS: &[(&str, u8)] = &[
+    ("RSAMD5", 1),
+    ("DH", 2),
+    ("DSA", 3),
+    ("RSASHA1", 5),
+    ("NSEC3DSA", 6),
+    ("NSEC3RSASHA1", 7),
+    ("RSASHA256", 8),
+    ("RSASHA512", 10),
+    ("ECDSAP256SHA256", 13),
+    ("ECDSAP384SHA384", 14),
+    ("ED25519", 15),
+    ("ED448", 16),
+    ("INDIRECT", 252),
+    ("PRIVATEDNS", 253),
+    ("PRIVATEOID", 254),
+];
+/// The kinds of certificates that are written by name.
+pub(super) const CERTIFICATES: &[(&str, u16)] = &[
+    ("PKIX", 1),
+    ("SPKI", 2),
+    ("PGP", 3),
+    ("IPKIX", 4),
+    ("ISPKI", 5),
+    ("IPGP", 6),
+    ("ACPKIX", 7),
+    ("IACPKIX", 8),
+    ("URI", 253),
+    ("OID", 254),
+];
 
 /// Types that only a signed zone has (RFC 4034, RFC 5155).
 const SIGNED: &[(&str, u16)] = &[("SIG", 24), ("RRSIG", 46), ("NSEC", 47), ("NSEC3", 50), ("NSEC3PARAM", 51)];

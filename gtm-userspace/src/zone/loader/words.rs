@@ -62,14 +62,14 @@ pub(super) fn is_number(text: &str) -> bool {
 
 /// A decimal number without a sign.
 pub(super) fn parse_number<T: FromStr>(token: &Token, max: impl Display) -> Result<T, String> {
-    let number = token.raw.parse().ok().filter(|_| is_number(&token.raw));
+    let number = token.raw.parse().ok().filter(|_| is_number(&token.raw) && !token.quoted);
     number.ok_or_else(|| format!("\"{}\" is not a number from 0 to {max}", token.raw))
 }
 
 /// The bytes of a string: `\DDD` is the byte of that number, `\X` is X.
-pub(super) fn unescape(token: &Token) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::with_capacity(token.raw.len());
-    let mut rest = token.raw.as_bytes();
+pub(super) fn unescape(raw: &str) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::with_capacity(raw.len());
+    let mut rest = raw.as_bytes();
     while let Some((&first, after)) = rest.split_first() {
         rest = after;
         if first != b'\\' {
@@ -79,12 +79,12 @@ pub(super) fn unescape(token: &Token) -> Result<Vec<u8>, String> {
         let digits = after.get(..3).filter(|digits| digits.iter().all(u8::is_ascii_digit));
         if let Some(digits) = digits {
             let value = digits.iter().fold(0_u16, |value, digit| value * 10 + u16::from(digit - b'0'));
-            bytes.push(u8::try_from(value).map_err(|_too_large| bad_escape(token))?);
+            bytes.push(u8::try_from(value).map_err(|_too_large| bad_escape(raw))?);
             rest = after.get(3..).unwrap_or_default();
         } else {
-            let (&escaped, after) = after.split_first().ok_or_else(|| bad_escape(token))?;
+            let (&escaped, after) = after.split_first().ok_or_else(|| bad_escape(raw))?;
             if escaped.is_ascii_digit() {
-                return Err(bad_escape(token));
+                return Err(bad_escape(raw));
             }
             bytes.push(escaped);
             rest = after;
@@ -93,8 +93,8 @@ pub(super) fn unescape(token: &Token) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-fn bad_escape(token: &Token) -> String {
-    format!("\"{}\" has an escape that is neither \\X nor \\DDD up to \\255", token.raw)
+fn bad_escape(raw: &str) -> String {
+    format!("\"{raw}\" has an escape that is neither \\X nor \\DDD up to \\255")
 }
 
 #[cfg(test)]
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     fn token(raw: &str) -> Token {
-        Token { raw: raw.to_owned(), quoted: false }
+        Token { raw: raw.to_owned(), quoted: false, glued: false }
     }
 
     #[track_caller]
@@ -157,7 +157,7 @@ mod tests {
 
     #[track_caller]
     fn check_string(raw: &str, expect: Option<&[u8]>) {
-        assert_eq!(unescape(&token(raw)).ok().as_deref(), expect, "{raw}");
+        assert_eq!(unescape(raw).ok().as_deref(), expect, "{raw}");
     }
 
     #[test]
