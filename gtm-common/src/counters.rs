@@ -26,7 +26,8 @@ outcomes! {
     Answered = "answered",
     /// Neither IPv4 nor IPv6 behind at most two VLAN tags, or not sent to one host.
     PassedNotIp = "passed_not_ip",
-    /// An IP packet that is not UDP, is a fragment, has options or extension headers, or is damaged.
+    /// An IP packet that is not UDP, is a fragment, has options or extension headers, lies in several buffers,
+    /// or is damaged.
     PassedNotUdp = "passed_not_udp",
     /// UDP, but not to an address and port that we serve.
     PassedNotServed = "passed_not_served",

@@ -11,6 +11,33 @@ pub const INDEX_LEN: u32 = 65_537;
 /// Binary search steps: enough for 2^24 ranges within one upper half.
 pub const MAX_STEPS: u32 = 24;
 
+/// False for addresses that no client on the Internet has, so that a client subnet which names one tells nothing (RFC 6890;
+/// RFC 7871 section 11.3): this network, private, shared, loopback, link-local, multicast and reserved ones. Those for
+/// documentation stay, for tests and examples.
+#[inline(always)]
+pub const fn is_client_v4(address: u32) -> bool {
+    let first = address >> 24;
+    !(first == 0
+        || first == 10
+        || first == 127
+        || first >= 224
+        || address >> 22 == 0x6440_0000 >> 22
+        || address >> 16 == 0xa9fe
+        || address >> 20 == 0xac1
+        || address >> 16 == 0xc0a8)
+}
+
+/// The same for IPv6, as upper and lower 64 bits: unspecified, loopback and IPv4-compatible (`::/96`), IPv4-mapped
+/// (`::ffff:0:0/96`), unique local, link-local and multicast addresses are no client's.
+#[inline(always)]
+pub const fn is_client_v6(high: u64, low: u64) -> bool {
+    let upper_of_low = low >> 32;
+    !(high >> 57 == 0xfc >> 1
+        || high >> 54 == 0xfe80 >> 6
+        || high >> 56 == 0xff
+        || (high == 0 && (upper_of_low == 0 || upper_of_low == 0xffff)))
+}
+
 /// An IP address as a number.
 pub trait Address: Copy {
     /// The upper 16 bits.
@@ -141,4 +168,50 @@ pub fn scope<R: Ranges>(ranges: &R, position: u32, address: R::Address) -> Optio
     let above =
         if next < ranges.count() { address.common_bits(ranges.range(next)?.0).wrapping_add(1) } else { 0 };
     Some(if below > above { below } else { above })
+}
+
+#[cfg(test)]
+mod tests {
+    use core::net::IpAddr;
+
+    use super::*;
+
+    fn is_client(address: &str) -> bool {
+        match address.parse().unwrap() {
+            IpAddr::V4(address) => is_client_v4(address.to_bits()),
+            IpAddr::V6(address) => {
+                let [high, low] = [64, 0].map(|shift| address.to_bits() >> shift & u128::from(u64::MAX));
+                is_client_v6(high.try_into().unwrap(), low.try_into().unwrap())
+            }
+        }
+    }
+
+    /// First and last address of a range that is no client's, and the neighbours that are.
+    #[track_caller]
+    fn check(before: &str, first: &str, last: &str, after: &str) {
+        for address in [first, last] {
+            assert!(!is_client(address), "{address}");
+        }
+        for address in [before, after].into_iter().filter(|address| !address.is_empty()) {
+            assert!(is_client(address), "{address}");
+        }
+    }
+
+    #[test]
+    fn addresses_of_no_client_on_the_internet() {
+        check("", "0.0.0.0", "0.255.255.255", "1.0.0.0");
+        check("9.255.255.255", "10.0.0.0", "10.255.255.255", "11.0.0.0");
+        check("100.63.255.255", "100.64.0.0", "100.127.255.255", "100.128.0.0");
+        check("126.255.255.255", "127.0.0.0", "127.255.255.255", "128.0.0.0");
+        check("169.253.255.255", "169.254.0.0", "169.254.255.255", "169.255.0.0");
+        check("172.15.255.255", "172.16.0.0", "172.31.255.255", "172.32.0.0");
+        check("192.167.255.255", "192.168.0.0", "192.168.255.255", "192.169.0.0");
+        check("223.255.255.255", "224.0.0.0", "255.255.255.255", "192.0.2.1");
+        check("", "::", "::ffff:ffff", "::1:0:0");
+        check("::fffe:ffff:ffff", "::ffff:0:0", "::ffff:ffff:ffff", "::1:0:0:0");
+        check("fbff:ffff::", "fc00::", "fdff:ffff::", "fe00::");
+        check("fe7f:ffff::", "fe80::", "febf:ffff::", "fec0::");
+        check("feff:ffff::", "ff00::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "2001:db8::1");
+        check("0:0:0:1::", "::1", "::ffff:192.0.2.1", "0:0:0:1::ffff:0:0");
+    }
 }

@@ -1,11 +1,12 @@
-//! Reads one DNS message as a query, borrowed from its bytes, or says how it must be answered instead (RFC 1035, 6891,
-//! 7871, 9619).
+//! Reads one DNS message as a query, borrowed from its bytes, or says how it must be answered instead (RFC 1035, 5001,
+//! 6891, 7828, 7871, 9619).
 //!
 //! It decides form alone: which zones exist and what they answer is not known here. It never panics and reads nothing
 //! beyond the message.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::location::{is_client_v4, is_client_v6};
 use crate::wire::{HEADER_LEN, MAX_LABEL, MAX_NAME, MIN_UDP_PAYLOAD, edns, flags, rcode, rtype};
 
 /// One well-formed query: opcode QUERY, exactly one question, at most one OPT record of version 0.
@@ -52,6 +53,10 @@ pub struct Edns<'a> {
     pub dnssec_ok: bool,
     /// The client subnet option, well-formed.
     pub ecs: Option<Ecs<'a>>,
+    /// The name server identifier is asked for (RFC 5001).
+    pub nsid: bool,
+    /// The idle timeout of a connection is asked for (RFC 7828).
+    pub keepalive: bool,
 }
 
 /// A well-formed client subnet option of a query (RFC 7871 section 6).
@@ -83,12 +88,12 @@ pub struct Reject<'a> {
     pub rcode: u16,
     /// The question, if there is exactly one that can be read.
     pub question: Option<Question<'a>>,
-    /// The OPT record, if one was read; without a client subnet.
+    /// The OPT record, if one was read; without what its options say.
     pub edns: Option<Edns<'a>>,
 }
 
 impl<'a> Query<'a> {
-    /// Reads a whole message.
+    /// Reads a whole message. A client subnet is an option that nobody knows unless `heeds_ecs`.
     ///
     /// - a response, or shorter than a header: dropped;
     /// - opcode not QUERY: NOTIMP, with the question and OPT record where they can be read;
@@ -98,8 +103,9 @@ impl<'a> Query<'a> {
     ///   a server without keys can give.
     /// - EDNS version above 0: BADVERS, whatever its options (RFC 6891 section 6.1.3);
     /// - options that overrun the record, a malformed or second client subnet, one of an unknown family (RFC 7871
-    ///   section 7.2.1): FORMERR with an OPT record (RFC 6891 section 7).
-    pub fn parse(message: &'a [u8]) -> Result<Self, ParseError<'a>> {
+    ///   section 7.2.1): FORMERR with an OPT record (RFC 6891 section 7). Options that are known by their code alone may
+    ///   have any data and come more than once.
+    pub fn parse(message: &'a [u8], heeds_ecs: bool) -> Result<Self, ParseError<'a>> {
         let mut reader = Reader(message);
         let (header, counts) = reader.header().ok_or(ParseError::Drop)?;
         if header.flags & flags::QR != 0 {
@@ -130,22 +136,26 @@ impl<'a> Query<'a> {
         if opt.edns.version != edns::VERSION {
             return Err(ParseError::Reject(Reject { rcode: rcode::BADVERS, ..reject }));
         }
-        let ecs = find_ecs(opt.options).map_err(|MalformedOptions| ParseError::Reject(reject))?;
-        Ok(Self { header, question, edns: Some(Edns { ecs, ..opt.edns }) })
+        let edns = opt.read(heeds_ecs).ok_or(ParseError::Reject(reject))?;
+        Ok(Self { header, question, edns: Some(edns) })
     }
 }
 
 impl Ecs<'_> {
-    /// The client this option speaks for: the first address of its prefix. `None` when the source length is 0, which
-    /// tells nothing.
+    /// The client this option speaks for: the first address of its prefix. `None` when it tells nothing: the source
+    /// length is 0, or nobody on the Internet has the address.
     pub fn client(&self) -> Option<IpAddr> {
         if self.source == 0 {
             return None;
         }
         if self.family == edns::FAMILY_IPV4 {
-            padded(self.address).map(|octets| IpAddr::V4(Ipv4Addr::from_octets(octets)))
+            let address = Ipv4Addr::from_octets(padded(self.address)?);
+            is_client_v4(address.to_bits()).then_some(IpAddr::V4(address))
         } else {
-            padded(self.address).map(|octets| IpAddr::V6(Ipv6Addr::from_octets(octets)))
+            let octets = padded::<16>(self.address)?;
+            let high = u64::from_be_bytes(*octets.first_chunk()?);
+            let low = u64::from_be_bytes(*octets.last_chunk()?);
+            is_client_v6(high, low).then_some(IpAddr::V6(Ipv6Addr::from_octets(octets)))
         }
     }
 }
@@ -171,6 +181,23 @@ struct Counts {
 struct Opt<'a> {
     edns: Edns<'a>,
     options: &'a [u8],
+}
+
+impl<'a> Opt<'a> {
+    /// Reads the options; `None` when they are malformed.
+    fn read(self, heeds_ecs: bool) -> Option<Edns<'a>> {
+        let mut edns = self.edns;
+        let mut reader = Reader(self.options);
+        while !reader.0.is_empty() {
+            let (code, data) = reader.option()?;
+            if code == edns::ECS && heeds_ecs && edns.ecs.replace(read_ecs(data)?).is_some() {
+                return None;
+            }
+            edns.nsid |= code == edns::NSID;
+            edns.keepalive |= code == edns::KEEPALIVE;
+        }
+        Some(edns)
+    }
 }
 
 /// What is left to read of a message.
@@ -261,6 +288,8 @@ impl<'a> Reader<'a> {
                     version,
                     dnssec_ok: ttl_flags & edns::DO != 0,
                     ecs: None,
+                    nsid: false,
+                    keepalive: false,
                 };
                 *opt = Some(Opt { edns, options: rdata });
             }
@@ -276,25 +305,6 @@ enum NameForm {
     Plain,
     /// With a compression pointer.
     Compressed,
-}
-
-/// The options of an OPT record cannot be read.
-struct MalformedOptions;
-
-/// The client subnet among the options.
-fn find_ecs(options: &[u8]) -> Result<Option<Ecs<'_>>, MalformedOptions> {
-    let mut reader = Reader(options);
-    let mut found = None;
-    while !reader.0.is_empty() {
-        let (code, data) = reader.option().ok_or(MalformedOptions)?;
-        if code == edns::ECS {
-            let ecs = read_ecs(data).ok_or(MalformedOptions)?;
-            if found.replace(ecs).is_some() {
-                return Err(MalformedOptions);
-            }
-        }
-    }
-    Ok(found)
 }
 
 /// Reads a client subnet; `None` when it is malformed for a query.
@@ -342,14 +352,16 @@ mod tests {
             let dnssec_ok = if edns.dnssec_ok { " do" } else { "" };
             let ecs = edns.ecs.map_or(String::new(), |ecs| match ecs.client() {
                 Some(client) => format!(" ecs {client}/{}", ecs.source),
-                None => format!(" ecs family {}/0", ecs.family),
+                None => format!(" ecs family {}/{}", ecs.family, ecs.source),
             });
-            format!(" edns {}{dnssec_ok}{ecs}", edns.payload_size)
+            let nsid = if edns.nsid { " nsid" } else { "" };
+            let keepalive = if edns.keepalive { " keepalive" } else { "" };
+            format!(" edns {}{dnssec_ok}{ecs}{nsid}{keepalive}", edns.payload_size)
         })
     }
 
-    fn describe(message: &[u8]) -> String {
-        match Query::parse(message) {
+    fn describe(message: &[u8], heeds_ecs: bool) -> String {
+        match Query::parse(message, heeds_ecs) {
             Ok(query) => format!("type {}{}", query.question.qtype, describe_edns(query.edns)),
             Err(ParseError::Drop) => "drop".into(),
             Err(ParseError::Reject(reject)) => {
@@ -361,17 +373,27 @@ mod tests {
 
     #[track_caller]
     fn check(message: &str, expect: &str) {
-        assert_eq!(describe(&hex(message)), expect);
+        assert_eq!(describe(&hex(message), true), expect);
     }
 
-    /// A query for `a. A IN`, its additional section being one OPT record with these options.
+    /// What a query for `a. A IN` means, its additional section being one OPT record with these options.
     #[track_caller]
     fn check_options(options: &str, expect: &str) {
+        assert_eq!(describe(&with_options(options), true), expect, "{options}");
+    }
+
+    /// The same from a sender whose client subnets are not heeded.
+    #[track_caller]
+    fn check_untrusted_options(options: &str, expect: &str) {
+        assert_eq!(describe(&with_options(options), false), expect, "{options}");
+    }
+
+    fn with_options(options: &str) -> Vec<u8> {
         let options = hex(options);
         let mut message = hex("0001 0000 0001 0000 0000 0001 0161 00 0001 0001 00 0029 1000 00000000");
         message.extend(u16::try_from(options.len()).unwrap().to_be_bytes());
         message.extend(options);
-        assert_eq!(describe(&message), expect);
+        message
     }
 
     #[test]
@@ -413,7 +435,7 @@ mod tests {
                 message.extend(std::iter::repeat_n(b'x', usize::from(length)));
             }
             message.extend(hex("00 0001 0001"));
-            assert_eq!(describe(&message), expect, "last label of {last} bytes");
+            assert_eq!(describe(&message, true), expect, "last label of {last} bytes");
         }
     }
 
@@ -458,6 +480,25 @@ mod tests {
     }
 
     #[test]
+    fn options_known_by_their_code() {
+        check_options("0003 0000", "type 1 edns 4096 nsid");
+        check_options("0003 0002 aabb 0003 0000", "type 1 edns 4096 nsid");
+        check_options("000b 0000 0003 0000", "type 1 edns 4096 nsid keepalive");
+        check_options("000b 0002 0064", "type 1 edns 4096 keepalive");
+        check_options("0003 0001", "rcode 1 question edns 4096");
+        check_options("0003 0000 0008 0003 0001 18", "rcode 1 question edns 4096");
+        check_options("0008 0007 0001 18 00 c00002 0003 0000", "type 1 edns 4096 ecs 192.0.2.0/24 nsid");
+    }
+
+    #[test]
+    fn client_subnets_of_untrusted_senders_are_unknown_options() {
+        check_untrusted_options("0008 0007 0001 18 00 c00002", "type 1 edns 4096");
+        check_untrusted_options("0008 0003 0001 00 0003 0000", "type 1 edns 4096 nsid");
+        check_untrusted_options("0008 0004 0001 00 00 0008 0004 0001 00 00", "type 1 edns 4096");
+        check_untrusted_options("0008 0007 0001 18 00 c000", "rcode 1 question edns 4096");
+    }
+
+    #[test]
     fn client_subnet() {
         check_options("0008 0007 0001 18 00 c00002", "type 1 edns 4096 ecs 192.0.2.0/24");
         check_options("0008 0008 0001 20 00 c0000201", "type 1 edns 4096 ecs 192.0.2.1/32");
@@ -467,7 +508,10 @@ mod tests {
         check_options("0008 0004 0001 00 00", "type 1 edns 4096 ecs family 1/0");
         check_options("0008 0004 0002 00 00", "type 1 edns 4096 ecs family 2/0");
         check_options("0008 0004 0000 00 00", "type 1 edns 4096 ecs family 0/0");
-        check_options("000a 0000 0008 0005 0001 08 00 0a 0003 0000", "type 1 edns 4096 ecs 10.0.0.0/8");
+        check_options("000a 0000 0008 0005 0001 08 00 c6 000c 0000", "type 1 edns 4096 ecs 198.0.0.0/8");
+        check_options("0008 0005 0001 08 00 0a", "type 1 edns 4096 ecs family 1/8");
+        check_options("0008 000a 0002 30 00 fe8000000000", "type 1 edns 4096 ecs family 2/48");
+        check_options("0008 0005 0002 01 00 00", "type 1 edns 4096 ecs family 2/1");
         for bad in [
             "0008 0003 0001 00",                                        // cut short
             "0008 0007 0001 18 08 c00002",                              // scope in a query
@@ -488,7 +532,7 @@ mod tests {
     proptest! {
         #[test]
         fn arbitrary_bytes_never_panic(message in proptest::collection::vec(any::<u8>(), 0..600)) {
-            if let Ok(query) = Query::parse(&message) {
+            if let Ok(query) = Query::parse(&message, true) {
                 prop_assert!(query.question.qname.len() <= MAX_NAME);
                 prop_assert!(message.get(HEADER_LEN..).is_some_and(|rest| rest.starts_with(query.question.bytes)));
             }
@@ -503,7 +547,7 @@ mod tests {
                 *place = byte;
             }
             message.truncate(length);
-            let shorter = Query::parse(&message);
+            let shorter = Query::parse(&message, true);
             if let Ok(query) = shorter {
                 prop_assert!(query.edns.is_none_or(|edns| edns.version == 0 && edns.payload_size >= 512));
             }

@@ -21,6 +21,8 @@ pub mod rtype {
     pub const CNAME: u16 = 5;
     /// Start of authority.
     pub const SOA: u16 = 6;
+    /// Text.
+    pub const TXT: u16 = 16;
     /// IPv6 address.
     pub const AAAA: u16 = 28;
     /// EDNS pseudo record (RFC 6891).
@@ -63,6 +65,16 @@ pub mod rcode {
     pub const BADVERS: u16 = 16;
 }
 
+/// Codes that say more about an error (RFC 8914).
+pub mod ede {
+    /// The server does not let anybody have this: a transfer.
+    pub const PROHIBITED: u16 = 18;
+    /// No zone of ours.
+    pub const NOT_AUTHORITATIVE: u16 = 20;
+    /// An operation that is not there.
+    pub const NOT_SUPPORTED: u16 = 21;
+}
+
 /// Bits of the second 16-bit word of the header (RFC 1035 section 4.1.1, RFC 4035).
 pub mod flags {
     /// Response.
@@ -85,7 +97,7 @@ pub mod flags {
     pub const CD: u16 = 0x0010;
 }
 
-/// EDNS numbers (RFC 6891, RFC 7871).
+/// EDNS numbers (RFC 6891, 7871, 5001, 7828, 8914).
 pub mod edns {
     /// The only version.
     pub const VERSION: u8 = 0;
@@ -93,8 +105,14 @@ pub mod edns {
     pub const DO: u16 = 0x8000;
     /// Length of an OPT record without options: root name, type, class, TTL, RDLENGTH.
     pub const OPT_LEN: usize = 11;
+    /// Option code of the name server identifier (RFC 5001).
+    pub const NSID: u16 = 3;
     /// Option code of EDNS client subnet.
     pub const ECS: u16 = 8;
+    /// Option code of TCP keepalive (RFC 7828).
+    pub const KEEPALIVE: u16 = 11;
+    /// Option code of extended errors (RFC 8914).
+    pub const EDE: u16 = 15;
     /// ECS address family IPv4.
     pub const FAMILY_IPV4: u16 = 1;
     /// ECS address family IPv6.

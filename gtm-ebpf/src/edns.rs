@@ -2,6 +2,7 @@
 
 use gtm_common::abi::PerCpu;
 use gtm_common::counters::Outcome;
+use gtm_common::location::{is_client_v4, is_client_v6};
 use gtm_common::wire::{MAX_UDP_PAYLOAD, MIN_UDP_PAYLOAD, edns, rtype};
 
 use crate::frame::{Frame, OFFSET_MASK};
@@ -44,6 +45,19 @@ pub(crate) struct Ecs {
     pub(crate) low: u64,
 }
 
+impl Ecs {
+    /// False when the option tells nothing: no bits of an address, or one that nobody on the Internet has.
+    #[inline(always)]
+    pub(crate) fn tells_client(&self) -> bool {
+        self.source > 0
+            && if self.family == edns::FAMILY_IPV4 {
+                is_client_v4((self.high >> 32) as u32)
+            } else {
+                is_client_v6(self.high, self.low)
+            }
+    }
+}
+
 /// Reads what follows the question.
 #[inline(always)]
 pub(crate) fn parse(
@@ -83,6 +97,9 @@ pub(crate) fn parse(
         let len = usize::from(u16::from_be(packet.load(at + 2).ok_or(bad)?));
         if at + OPTION_HEAD + len > frame.end {
             return Err(bad);
+        }
+        if code == edns::NSID {
+            return Err(Outcome::PassedBadEdns);
         }
         if code == edns::ECS {
             if parsed.ecs.is_some() {

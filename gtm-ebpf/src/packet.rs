@@ -3,6 +3,7 @@
 use core::arch::asm;
 use core::ptr;
 
+use aya_ebpf::helpers::bpf_xdp_get_buff_len;
 use aya_ebpf::programs::XdpContext;
 
 /// The packet's memory from its first byte to its end.
@@ -23,6 +24,14 @@ impl Packet {
     #[inline(always)]
     pub(crate) fn len(self) -> usize {
         self.end - self.start
+    }
+
+    /// True when this is all of the frame: with a large MTU there may be more buffers, which we do not see.
+    #[inline(always)]
+    pub(crate) fn is_whole(self, context: &XdpContext) -> bool {
+        // SAFETY: the context is the one the program was called with.
+        let frame_len = unsafe { bpf_xdp_get_buff_len(context.ctx) };
+        frame_len == self.len() as u64
     }
 
     /// Loads a plain number at this offset, at any alignment; `None` past the end.

@@ -12,7 +12,7 @@ use crate::reply::Reply;
 use crate::{choice, edns, frame, question, reply, tables};
 
 /// The XDP program.
-#[xdp]
+#[xdp(frags)]
 pub(crate) fn gtm(context: XdpContext) -> u32 {
     let Some(cpu) = tables::per_cpu() else {
         return xdp_action::XDP_PASS;
@@ -34,6 +34,9 @@ pub(crate) fn gtm(context: XdpContext) -> u32 {
 fn answer(context: &XdpContext, cpu: *mut PerCpu) -> Result<(), Outcome> {
     let packet = Packet::new(context);
     let frame = frame::parse(packet, cpu)?;
+    if !packet.is_whole(context) {
+        return Err(Outcome::PassedNotUdp);
+    }
     let question = question::parse(packet, &frame, cpu)?;
     let edns = edns::parse(packet, &frame, &question, cpu)?;
     let record = tables::find_name(cpu, &question).ok_or(Outcome::PassedUnknownName)?;

@@ -14,7 +14,7 @@ use gtm_common::names::MAX_WORDS;
 use gtm_common::pick::Client;
 use gtm_common::wire::edns::FAMILY_IPV4;
 
-use crate::edns::Edns;
+use crate::edns::{Ecs, Edns};
 use crate::frame::{Frame, Sender};
 use crate::packet::opaque;
 use crate::question::Question;
@@ -214,7 +214,7 @@ impl Ranges for LocationV6 {
 /// Who asks: the ECS prefix if there is a usable one, else the sender; and whether it is the former.
 #[inline(always)]
 pub(crate) fn client(frame: &Frame, edns: &Edns) -> (Client, bool) {
-    match (edns.ecs.filter(|ecs| ecs.source > 0), frame.sender) {
+    match (edns.ecs.filter(Ecs::tells_client), frame.sender) {
         (Some(ecs), _) if ecs.family == FAMILY_IPV4 => (Client::V4((ecs.high >> 32) as u32), true),
         (Some(ecs), _) => (Client::V6(V6 { high: ecs.high, low: ecs.low }), true),
         (None, Sender::V4(address)) => (Client::V4(address), false),

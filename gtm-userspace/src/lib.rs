@@ -14,6 +14,7 @@ pub mod health;
 pub mod import;
 pub mod inputs;
 pub mod name;
+mod path_mtu;
 pub mod server;
 #[cfg(test)]
 mod skip;

@@ -136,11 +136,6 @@ fn start_on_an_unfit_host_is_refused() {
         "\"lo\"",
         &["interface lo has no native XDP", "use xdp_mode = \"generic\" or \"auto\""],
     );
-    check(
-        "\"198.51.100.53\"",
-        "\"198.51.100.99\"",
-        &["198.51.100.99:53 is not an address of this host", "change `listen`"],
-    );
 
     let holder = stage.edge.run(|| UdpSocket::bind(SERVER_V4).unwrap()).unwrap();
     let own = format!("(process {})", std::process::id());

@@ -6,7 +6,9 @@ use gtm_common::counters::Outcome;
 use gtm_tests::counters::xdp_program;
 use gtm_tests::{Client, Datagram, Query, RawSocket};
 
-use crate::stage::{CLIENT_DEVICE, SECOND_V4, SECOND_V6, SERVER_V4, SERVER_V6, Stage, folder, folder_with};
+use crate::stage::{
+    CLIENT_DEVICE, EDGE0, SECOND_V4, SECOND_V6, SERVER_V4, SERVER_V6, Stage, folder, folder_with,
+};
 use crate::{DEADLINE, beside_others, can_run};
 
 const CLIENT_PORT: u16 = 40_053;
@@ -63,11 +65,38 @@ fn a_link_that_refuses_native_mode_gets_generic_mode() {
     }
     let _cpu = beside_others();
     let stage = Stage::build(1);
-    // Frames that do not fit a page: veth has no native mode for them.
-    stage.side().namespace.ip(&["link", "set", CLIENT_DEVICE, "mtu", "9000"]).unwrap();
-    let gtm = stage.run(folder_with("\"native\"", "\"auto\""));
+    // veth has no native mode for an end with fewer queues than the other sends to.
+    let wide = ["link", "add", "wide0", "numtxqueues", "2", "type", "veth"];
+    let narrow = ["peer", "name", "narrow0", "numtxqueues", "1", "numrxqueues", "1"];
+    stage.edge.ip(&[&wide[..], &narrow].concat()).unwrap();
+    let (from, to) = ("[\"edge0\"]\nxdp_mode = \"native\"", "[\"edge0\", \"narrow0\"]\nxdp_mode = \"auto\"");
+    let gtm = stage.run(folder_with(from, to));
     gtm.wait_for_line(DEADLINE, "mode=\"generic\"").unwrap();
+    gtm.wait_for_line(DEADLINE, "mode=\"native\"").unwrap();
     check(&stage, stage.side().client(), SERVER_V4, "192.0.2.20");
+    gtm.stop().unwrap();
+}
+
+#[test]
+fn jumbo_links_are_answered_in_native_mode() {
+    if !can_run("jumbo_links_are_answered_in_native_mode", &[]) {
+        return;
+    }
+    let _cpu = beside_others();
+    let stage = Stage::build(1);
+    let side = stage.side();
+    side.namespace.ip(&["link", "set", CLIENT_DEVICE, "mtu", "9000"]).unwrap();
+    stage.edge.ip(&["link", "set", EDGE0, "mtu", "9000"]).unwrap();
+    let gtm = stage.run(folder());
+    for (client, server) in side.pairs() {
+        check(&stage, client, server, "192.0.2.20");
+        // A query in several buffers is for the server, which says the same.
+        let short: Query = "www.example.com A edns".parse().unwrap();
+        let long = short.clone().with_opt(4096, vec![(65_001, vec![0; 8000])]);
+        let (answer, counted) = stage.counted(|| client.send(server, &long.bytes()).unwrap());
+        assert_eq!(answer.bytes, short.answer(&["192.0.2.20".into()], 0));
+        assert_eq!(counted, [(Outcome::PassedNotUdp, 1)], "{server}");
+    }
     gtm.stop().unwrap();
 }
 

@@ -12,6 +12,7 @@ mod outcomes;
 mod rows;
 mod shapes;
 mod stage;
+mod transport;
 
 use std::io::{Write, stderr};
 use std::process::Command;

@@ -45,7 +45,8 @@ fn dig_gets_an_answer_whoever_gives_it() {
     check("+subnet=5.9.0.0/16 www.example.com A", Outcome::Answered, &["A 192.0.2.20", "5.9.0.0/16/"]);
     check("+subnet=2a01:4f8::/32 www.example.com A", Outcome::Answered, &["A 192.0.2.20", "2a01:4f8::/32/"]);
     check("+subnet=0 www.example.com A", Outcome::Answered, &["A 192.0.2.20", "0.0.0.0/0/0"]);
-    check("+dnssec +nsid +padding=128 www.example.com A", Outcome::Answered, &["flags: do;", berlin]);
+    check("+dnssec +padding=128 www.example.com A", Outcome::Answered, &["flags: do;", berlin]);
+    check("+nsid www.example.com A", Outcome::PassedBadEdns, &["NOERROR", berlin]);
     check("german.example.com A", Outcome::Answered, &["192.0.2.20"]);
     check("alias.example.com A", Outcome::Answered, &["30 IN CNAME www.example.net."]);
     check("alias.example.com CNAME", Outcome::Answered, &["30 IN CNAME www.example.net."]);

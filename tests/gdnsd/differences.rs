@@ -21,7 +21,7 @@ struct Difference {
 
 const WWW: &str = "www.example.com A";
 
-const DIFFERENCES: [Difference; 10] = [
+const DIFFERENCES: [Difference; 11] = [
     Difference {
         name: "TTL",
         reason: "the TTL is what the configuration says; how long a state lasts is not known beforehand",
@@ -71,6 +71,11 @@ const DIFFERENCES: [Difference; 10] = [
         name: "embedded IPv4",
         reason: "an IPv6 client is where its own prefix says; what is behind a translator or a tunnel is not looked for",
         check: an_ipv6_client_is_an_ipv6_client,
+    },
+    Difference {
+        name: "private subnet",
+        reason: "an address that nobody on the Internet has says nothing of where a client is; the resolver's own says more",
+        check: a_private_subnet_tells_nothing,
     },
 ];
 
@@ -253,7 +258,7 @@ fn short_list(name: &'static str, all_down: &str) -> Case {
     Case {
         name,
         plugins: "geoip => {
-    maps => { world => { datacenters => [ far, near, mid ], nets => { 10.0.0.0/8 => [ near, mid ] } } }
+    maps => { world => { datacenters => [ far, near, mid ], nets => { 11.0.0.0/8 => [ near, mid ] } } }
     resources => { www => { map => world, service_types => checks,
       dcmap => { near => 10.1.0.1, mid => 10.2.0.1, far => 10.3.0.1 } } }
   }"
@@ -262,7 +267,7 @@ fn short_list(name: &'static str, all_down: &str) -> Case {
         ours: format!(
             r#"
 [source.west]
-prefixes = ["10.0.0.0/8"]
+prefixes = ["11.0.0.0/8"]
 
 [pool.far]
 kind = "ipv4"
@@ -294,7 +299,7 @@ pool = [
 }
 
 fn the_default_pools_come_after_the_list() {
-    let west = "www.example.com A edns ecs=10.1.2.0/24";
+    let west = "www.example.com A edns ecs=11.1.2.0/24";
     let mut pair = short_list("short list", "as-if-up").start();
     for state in ["", "-10.1.0.1", "-10.2.0.1", "-10.3.0.1", "-10.1.0.1 -10.2.0.1 -10.3.0.1"] {
         pair.set(state);
@@ -307,7 +312,7 @@ fn the_default_pools_come_after_the_list() {
 }
 
 fn all_down_is_the_default_pool() {
-    let west = "www.example.com A edns ecs=10.1.2.0/24";
+    let west = "www.example.com A edns ecs=11.1.2.0/24";
     let mut pair = short_list("all down", "default-pool").start();
     pair.check(west);
     pair.set("-10.1.0.1 -10.2.0.1 -10.3.0.1");
@@ -374,12 +379,22 @@ pool = [{ pool = "near6", ordinal = 1 }, { pool = "far6", ordinal = 2 }]
 
 fn an_ipv6_client_is_an_ipv6_client() {
     let pair = short_list("embedded IPv4", "as-if-up").start();
-    // 10.1.2.3 by 6to4 (RFC 3056), as NAT64 writes it (RFC 6052), and by Teredo (RFC 4380), bits flipped.
-    for prefix in ["2002:a01:203::/48", "64:ff9b::a01:203/128", "2001:0:c000:201:0:0:f5fe:fdfc/128"] {
+    // 11.1.2.3 by 6to4 (RFC 3056), as NAT64 writes it (RFC 6052), and by Teredo (RFC 4380), bits flipped.
+    for prefix in ["2002:b01:203::/48", "64:ff9b::b01:203/128", "2001:0:c000:201:0:0:f4fe:fdfc/128"] {
         pair.check_differs(&format!("www.example.com A edns ecs={prefix}"), "10.1.0.1", "10.3.0.1");
     }
     // All other IPv6 clients get the same, and to gdnsd the embedded ones stand between them.
     let Both { theirs, ours } = pair.ask("www.example.com A edns ecs=2001:db8:1::/48", CLIENT);
     assert_eq!((theirs.words(), theirs.scope), ("10.3.0.1".to_owned(), Some(21)));
     assert_eq!((ours.words(), ours.scope), ("10.3.0.1".to_owned(), Some(0)));
+}
+
+fn a_private_subnet_tells_nothing() {
+    let private = |text: &str| text.replace("11.0.0.0", "10.0.0.0");
+    let case = short_list("private subnet", "as-if-up");
+    let case = Case { plugins: private(&case.plugins), ours: private(&case.ours), ..case };
+    let pair = case.start();
+    pair.check_differs("www.example.com A edns ecs=10.1.2.0/24", "10.1.0.1", "10.3.0.1");
+    let Both { theirs, ours } = pair.ask("www.example.com A edns ecs=10.1.2.0/24", CLIENT);
+    assert_eq!((theirs.scope, ours.scope), (Some(8), Some(0)));
 }

@@ -15,17 +15,17 @@ fn addresses_by_class() {
     let Some(program) = Program::example() else { return };
     for (client, last) in [
         (V4, 1),
-        ("9.255.255.255", 1),
-        ("10.0.0.0", 2),
-        ("10.0.255.255", 2),
-        ("10.1.0.0", 3),
-        ("10.1.1.255", 3),
-        ("10.1.2.0", 4),
-        ("10.1.2.255", 4),
-        ("10.1.3.0", 3),
-        ("10.2.0.0", 2),
-        ("10.255.255.255", 2),
-        ("11.0.0.0", 1),
+        ("10.255.255.255", 1),
+        ("11.0.0.0", 2),
+        ("11.0.255.255", 2),
+        ("11.1.0.0", 3),
+        ("11.1.1.255", 3),
+        ("11.1.2.0", 4),
+        ("11.1.2.255", 4),
+        ("11.1.3.0", 3),
+        ("11.2.0.0", 2),
+        ("11.255.255.255", 2),
+        ("12.0.0.0", 1),
         (V6, 1),
         ("2001:db8:9:ffff:ffff:ffff:ffff:ffff", 1),
         ("2001:db8:a::", 2),
@@ -60,7 +60,7 @@ fn aliases() {
     let Some(program) = Program::example() else { return };
     for rtype in ["A", "AAAA", "CNAME", "TXT", "HTTPS", "TYPE127", "TYPE256", "TYPE65535"] {
         program.check_both(&format!("cdn.example.com {rtype}"), "cdn.example.net");
-        program.check("10.9.9.9", &format!("geo.example.com {rtype} edns"), "cdn1.example.net");
+        program.check("11.9.9.9", &format!("geo.example.com {rtype} edns"), "cdn1.example.net");
         program.check("2001:db8:a::1", &format!("geo.example.com {rtype} edns"), "cdn1.example.net");
         // The server adds what the target answers.
         program.check_both(&format!("inside.example.com {rtype}"), "passed_no_block");
@@ -93,7 +93,7 @@ fn what_the_server_answers() {
     program.check_both("www.example.com TYPE65535", "passed_unknown_type");
     program.check_both("offline.example.com A", "passed_no_block");
     program.check_both("members.example.com A", "passed_no_block");
-    program.check("10.1.1.1", "members.example.com A", "192.0.2.20");
+    program.check("11.1.1.1", "members.example.com A", "192.0.2.20");
 }
 
 /// Pools of 1 to 16 addresses, all down, so that all are answered: every rotation is met before any is met again.

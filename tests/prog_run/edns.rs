@@ -90,17 +90,17 @@ fn name_and_answer_beyond_512_bytes() {
 fn client_subnet() {
     let Some(program) = Program::example() else { return };
     for (subnet, last, scope) in [
-        ("10.1.2.0/24", 4, 24),
-        ("10.1.2.9/32", 4, 24),
-        ("10.1.3.0/24", 3, 24),
-        ("10.1.0.0/20", 3, 23),
-        ("10.1.128.0/17", 3, 17),
-        ("10.0.0.0/8", 2, 16),
-        ("10.128.0.0/9", 2, 9),
-        ("0.0.0.0/1", 1, 5),
+        ("11.1.2.0/24", 4, 24),
+        ("11.1.2.9/32", 4, 24),
+        ("11.1.3.0/24", 3, 24),
+        ("11.1.0.0/20", 3, 23),
+        ("11.1.128.0/17", 3, 17),
+        ("11.0.0.0/8", 2, 16),
+        ("11.128.0.0/9", 2, 9),
+        ("1.0.0.0/8", 1, 5),
         ("128.0.0.0/1", 1, 1),
         ("192.0.2.0/24", 1, 1),
-        ("255.255.255.255/32", 1, 1),
+        ("223.255.255.255/32", 1, 1),
         ("2001:db8::/32", 1, 45),
         ("2001:db8:a::/48", 2, 56),
         ("2001:db8:a:100::/56", 3, 57),
@@ -110,9 +110,9 @@ fn client_subnet() {
         ("2001:db8:a:200::/55", 2, 55),
         ("2001:db8:b::/48", 1, 48),
         ("8000::/1", 1, 1),
-        ("::/1", 1, 3),
+        ("1::/16", 1, 3),
     ] {
-        for client in [V4, V6, "10.1.2.3"] {
+        for client in [V4, V6, "11.1.2.3"] {
             let query = format!("www.example.com A edns ecs={subnet}");
             program.check(client, &query, &format!("192.0.2.{last}0 scope {scope}"));
             let query = format!("www.example.com AAAA edns=512 do option=10:0011223344556677 ecs={subnet}");
@@ -136,8 +136,29 @@ fn client_subnet() {
 fn client_subnet_of_length_0() {
     let Some(program) = Program::example() else { return };
     for subnet in ["0.0.0.0/0", "::/0"] {
-        program.check("10.1.2.3", &format!("www.example.com A edns ecs={subnet}"), "192.0.2.40 scope 0");
+        program.check("11.1.2.3", &format!("www.example.com A edns ecs={subnet}"), "192.0.2.40 scope 0");
         program.check("2001:db8:a::3", &format!("www.example.com A edns ecs={subnet}"), "192.0.2.20 scope 0");
+    }
+}
+
+/// So does one that names an address which nobody on the Internet has.
+#[test]
+fn client_subnet_of_nobody() {
+    let Some(program) = Program::example() else { return };
+    for subnet in
+        ["10.1.2.0/24", "0.0.0.0/1", "192.168.0.0/16", "224.0.0.1/32", "::/1", "fc00::/7", "::1/128"]
+    {
+        program.check("11.1.2.3", &format!("www.example.com A edns ecs={subnet}"), "192.0.2.40 scope 0");
+        program.check("2001:db8:a::3", &format!("www.example.com A edns ecs={subnet}"), "192.0.2.20 scope 0");
+    }
+}
+
+/// The identifier of the server is the server's to tell.
+#[test]
+fn name_server_identifier() {
+    let Some(program) = Program::example() else { return };
+    for options in ["option=3", "option=3:abcd", "ecs=11.1.2.0/24 option=10:00 option=3"] {
+        program.check_both(&format!("www.example.com A edns {options}"), "passed_bad_edns");
     }
 }
 
@@ -146,24 +167,24 @@ fn options_around_a_client_subnet() {
     let Some(program) = Program::example() else { return };
     let expect = "192.0.2.40 scope 24";
     for options in [
-        "option=10:0011223344556677 ecs=10.1.2.0/24",
-        "ecs=10.1.2.0/24 option=10:0011223344556677",
-        "option=65001 option=3:abcd ecs=10.1.2.0/24 option=12:000000",
-        "option=12:00 option=12:0000 option=12:000000 ecs=10.1.2.0/24",
-        "option=1 option=2 option=3 option=4 option=5 option=6 option=7 ecs=10.1.2.0/24",
-        "ecs=10.1.2.0/24 option=1 option=2 option=3 option=4 option=5 option=6 option=7:00",
+        "option=10:0011223344556677 ecs=11.1.2.0/24",
+        "ecs=11.1.2.0/24 option=10:0011223344556677",
+        "option=65001 option=4:abcd ecs=11.1.2.0/24 option=12:000000",
+        "option=12:00 option=12:0000 option=12:000000 ecs=11.1.2.0/24",
+        "option=1 option=2 option=30 option=4 option=5 option=6 option=7 ecs=11.1.2.0/24",
+        "ecs=11.1.2.0/24 option=1 option=2 option=30 option=4 option=5 option=6 option=7:00",
     ] {
         program.check_both(&format!("www.example.com A edns {options}"), expect);
     }
     for options in [
-        "option=1 option=2 option=3 option=4 option=5 option=6 option=7 option=9 ecs=10.1.2.0/24",
-        "ecs=10.1.2.0/24 option=1 option=2 option=3 option=4 option=5 option=6 option=7 option=9",
-        "option=1 option=2 option=3 option=4 option=5 option=6 option=7 option=9 option=10",
+        "option=1 option=2 option=30 option=4 option=5 option=6 option=7 option=9 ecs=11.1.2.0/24",
+        "ecs=11.1.2.0/24 option=1 option=2 option=30 option=4 option=5 option=6 option=7 option=9",
+        "option=1 option=2 option=30 option=4 option=5 option=6 option=7 option=9 option=10",
     ] {
         program.check_both(&format!("www.example.com A edns {options}"), "passed_many_options");
     }
     let long = "00".repeat(900);
-    program.check_both(&format!("www.example.com A edns option=12:{long} ecs=10.1.2.0/24"), expect);
+    program.check_both(&format!("www.example.com A edns option=12:{long} ecs=11.1.2.0/24"), expect);
     program.check_both("www.example.com A edns option=10:00 option=1 option=2:00", "192.0.2.10");
 }
 
@@ -189,9 +210,9 @@ fn malformed_client_subnet() {
         "option=8:0002400020010db80000000100",
         "option=8:0002410020010db80000000140",
         "option=8:00027f0020010db8000000000000000000000001",
-        "ecs=10.1.2.0/24 ecs=10.1.2.0/24",
-        "ecs=10.1.2.0/24 option=10 option=8:00010000",
-        "option=8:00010000 ecs=10.1.2.0/24",
+        "ecs=11.1.2.0/24 ecs=11.1.2.0/24",
+        "ecs=11.1.2.0/24 option=10 option=8:00010000",
+        "option=8:00010000 ecs=11.1.2.0/24",
     ] {
         let options = options.replace(" 00", "00");
         program.check_both(&format!("www.example.com A edns {options}"), "passed_bad_ecs");

@@ -73,6 +73,29 @@ fn padding() {
     }
 }
 
+/// Frames of an interface with a large MTU lie in several buffers, of which the program sees the first: none is answered,
+/// not even one whose datagram lies in the first and is followed by nothing but padding.
+#[test]
+fn jumbo_frames() {
+    let Some(program) = Program::example() else { return };
+    for client in [V4, V6] {
+        let datagram = program.datagram(client, &query().bytes());
+        let long = program.datagram(client, &[query().bytes(), vec![0; 8900]].concat());
+        program.check_passed(&long.frame().unwrap(), "passed_not_udp");
+        for length in [4096, 5000, 9014] {
+            let mut frame = datagram.frame().unwrap();
+            frame.resize(length, 0);
+            program.check_passed(&frame, "passed_not_udp");
+        }
+        // What is not for us goes up as before.
+        let mut other = program.datagram(client, &query().bytes());
+        other.to.set_port(54);
+        let mut frame = other.frame().unwrap();
+        frame.resize(9014, 0);
+        program.check_passed(&frame, "passed_not_served");
+    }
+}
+
 #[test]
 fn ipv4_header() {
     let Some(program) = Program::example() else { return };

@@ -164,7 +164,7 @@ fn every_length() {
     let zone = "$ORIGIN .\n$TTL 1h\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.53\n";
     let program = Program::new(Service::from_text(&config, zone).unwrap());
     for name in lengths().map(|length| name_of(length, 'N')).chain([most_labels(), ".".to_owned()]) {
-        for rest in ["A", "A rd edns", "A edns ecs=10.1.2.0/23 option=10:00"] {
+        for rest in ["A", "A rd edns", "A edns ecs=11.1.2.0/23 option=10:00"] {
             program.check_both(&format!("{name} {rest}"), "192.0.2.1");
             program.check_both(&format!("{name} AAA{rest}"), "passed_unknown_type");
         }
@@ -208,7 +208,7 @@ fn aliases_of_every_length() {
     let zone = "$ORIGIN example.\n$TTL 1h\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.53\n";
     let program = Program::new(Service::from_text(&config, zone).unwrap());
     for length in lengths() {
-        for rest in ["A", "CNAME edns", "TXT edns ecs=10.1.2.0/23", "HTTPS edns ecs=2001:db8::/41"] {
+        for rest in ["A", "CNAME edns", "TXT edns ecs=11.1.2.0/23", "HTTPS edns ecs=2001:db8::/41"] {
             program.check_both(&format!("n{length}.example {rest}"), &name_of(length, 't'));
         }
     }

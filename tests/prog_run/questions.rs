@@ -36,14 +36,14 @@ fn counts_that_do_not_hold() {
     program.check_both("www.example.com A edns counts=1,0,0,0", "passed_bad_edns");
     program.check_both("www.example.com A tail=00", "passed_bad_edns");
     program.check_both("www.example.com A edns tail=00", "passed_bad_edns");
-    program.check_both("www.example.com A edns ecs=10.0.0.0/8 tail=00", "passed_bad_edns");
+    program.check_both("www.example.com A edns ecs=11.0.0.0/8 tail=00", "passed_bad_edns");
 }
 
 /// A message cut short anywhere, in headers that are right about it, is not answered.
 #[test]
 fn message_cut_short() {
     let Some(program) = Program::example() else { return };
-    for query in ["www.example.com A rd", "www.example.com AAAA edns do option=10:0011 ecs=10.1.2.0/24"] {
+    for query in ["www.example.com A rd", "www.example.com AAAA edns do option=10:0011 ecs=11.1.2.0/24"] {
         let query: gtm_tests::Query = query.parse().unwrap();
         let message = query.bytes();
         let question_end = 12 + query.qname.len() + 4;
@@ -68,7 +68,7 @@ fn message_cut_short() {
 #[test]
 fn frame_cut_short() {
     let Some(program) = Program::example() else { return };
-    for query in ["www.example.com A", "www.example.com A edns ecs=10.1.2.0/24"] {
+    for query in ["www.example.com A", "www.example.com A edns ecs=11.1.2.0/24"] {
         let query: gtm_tests::Query = query.parse().unwrap();
         for client in [V4, V6] {
             let mut datagram = program.datagram(client, &query.bytes());

@@ -12,6 +12,8 @@ use gtm_tests::query::hex;
 pub(crate) struct Case {
     /// File and line, for messages.
     pub(crate) place: String,
+    /// The configuration, from the root of the repository on.
+    pub(crate) about: String,
     pub(crate) message: Vec<u8>,
     pub(crate) clients: Vec<IpAddr>,
     pub(crate) kernel: Kernel,
@@ -25,6 +27,9 @@ pub(crate) enum Kernel {
     Answers,
     Passes,
 }
+
+/// What is asked about where nothing else is said.
+const EXAMPLE: &str = "tests/vectors/example.toml";
 
 /// The folder of the vectors.
 pub(crate) fn folder() -> PathBuf {
@@ -61,13 +66,20 @@ fn read(file: &Path) -> Vec<Case> {
             None => panic!("{name}:{}: {line:?} has no value", index + 1),
         }
     }
-    let cases = entries.chunk_by(|_, (_, key, _)| *key != "ask").map(|entries| case(&name, entries));
-    let cases: Vec<_> = cases.collect();
+    // `about` holds until the next one.
+    let mut about = EXAMPLE;
+    let mut cases = Vec::new();
+    for entries in entries.chunk_by(|_, (_, key, _)| *key != "ask" && *key != "about") {
+        match entries {
+            [(_, "about", path)] => about = path,
+            _ => cases.push(case(&name, about, entries)),
+        }
+    }
     assert!(!cases.is_empty(), "{name} has no case");
     cases
 }
 
-fn case(file: &str, entries: &[(usize, &str, String)]) -> Case {
+fn case(file: &str, about: &str, entries: &[(usize, &str, String)]) -> Case {
     let place = format!("{file}:{}", entries.first().map_or(0, |(line, ..)| *line));
     let value = |wanted| entries.iter().find(|(_, key, _)| *key == wanted).map(|(.., value)| value.as_str());
     for (line, key, _) in entries {
@@ -90,5 +102,5 @@ fn case(file: &str, entries: &[(usize, &str, String)]) -> Case {
         Some(digits) => Some(hex(digits).unwrap_or_else(|error| panic!("{place}: {error}"))),
     };
     let clients = clients.map(|client| client.parse().unwrap()).collect();
-    Case { place, message, clients, kernel, answer }
+    Case { place, about: about.to_owned(), message, clients, kernel, answer }
 }

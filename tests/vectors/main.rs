@@ -1,11 +1,12 @@
 //! The vectors: what is asked, of whom, and every byte of the answer, held against the server and the program.
 //!
-//! Each file is one behaviour, in the folder of its RFC, named by the section; all of them ask about `example.toml`. A
+//! Each file is one behaviour, in the folder of its RFC, named by the section. A
 //! case is
 //!
 //! ```text
+//! about   tests/parity/zones.toml  # the configuration, until the end of the file; without this line `example.toml`
 //! ask     www.example.com A rd     # a query in the words of `gtm_tests::Query`, or `hex` and the message
-//! from    10.1.2.3                 # the client; without this line one of IPv4 and one of IPv6, of class `default`
+//! from    11.1.2.3                 # the client; without this line one of IPv4 and one of IPv6, of class `default`
 //! kernel  passes                   # the program leaves it to the server; without this line it answers the same
 //! answer  1234 8500 ..             # the answer, also over several lines, or `none`
 //! ```

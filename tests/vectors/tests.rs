@@ -1,22 +1,29 @@
 //! Every case against the server, and against the program.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use gtm_tests::dns::{shown, sorted};
 use gtm_tests::service::{Ran, run};
 use gtm_tests::{Datagram, Service, privilege};
 
 use crate::case::{self, Case, Kernel};
 
-fn service() -> Service {
-    Service::load(&case::folder().join("example.toml")).unwrap()
-}
-
-/// Goes through all cases and then tells every one that failed.
-fn check_all(check: impl Fn(&Case, std::net::IpAddr) -> Result<(), String>) {
+/// Goes through all cases, each with what `load` makes of its configuration, and then tells every one that failed.
+fn check_all<T>(
+    load: impl Fn(Service) -> T,
+    check: impl Fn(&T, &Case, std::net::IpAddr) -> Result<(), String>,
+) {
     let cases = case::all();
+    let mut served = BTreeMap::new();
+    for case in &cases {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(&case.about);
+        served.entry(case.about.as_str()).or_insert_with(|| load(Service::load(&path).unwrap()));
+    }
     let runs = cases.iter().flat_map(|case| case.clients.iter().map(move |client| (case, *client)));
     let failed: Vec<_> = runs
         .filter_map(|(case, client)| {
-            let problem = check(case, client).err()?;
+            let problem = check(&served[case.about.as_str()], case, client).err()?;
             Some(format!("{} from {client}: {problem}", case.place))
         })
         .collect();
@@ -33,8 +40,12 @@ fn same(answer: Option<&[u8]>, expect: Option<&[u8]>) -> Result<(), String> {
 
 #[test]
 fn the_server_answers_every_vector() {
-    let service = service();
-    check_all(|case, client| same(service.respond(&case.message, client).as_deref(), case.answer.as_deref()));
+    check_all(
+        |service| service,
+        |service, case, client| {
+            same(service.respond(&case.message, client).as_deref(), case.answer.as_deref())
+        },
+    );
 }
 
 #[test]
@@ -42,12 +53,14 @@ fn the_program_answers_or_passes_every_vector() {
     if !privilege::root_or_skip("the_program_answers_or_passes_every_vector") {
         return;
     }
-    let service = service();
-    let generation = service.generation().unwrap();
-    check_all(|case, client| {
+    let load = |service: Service| {
+        let generation = service.generation().unwrap();
+        (service, generation)
+    };
+    check_all(load, |(service, generation), case, client| {
         let datagram = service.datagram(client, &case.message).unwrap();
         let (ran, outcome) =
-            run(&generation, &datagram.frame().unwrap()).map_err(|error| error.to_string())?;
+            run(generation, &datagram.frame().unwrap()).map_err(|error| error.to_string())?;
         match (ran, case.kernel) {
             (Ran::Sent(frame), Kernel::Answers) => {
                 let sent = Datagram::read(&frame).map_err(|error| error.to_string())?;

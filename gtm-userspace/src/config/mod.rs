@@ -8,6 +8,7 @@
 
 mod all_down;
 mod control;
+mod dns;
 mod domain_rules;
 mod domains;
 mod file;
@@ -43,9 +44,11 @@ use domains::Known;
 use names::Names;
 use reader::{Report, Table};
 
+use crate::zone::Zone;
+
 /// Keys at the top of the file.
 const KEYS: &[&str] =
-    &["version", "service", "control", "store", "geo", "zone", "source", "template", "pool", "domain"];
+    &["version", "service", "dns", "control", "store", "geo", "zone", "source", "template", "pool", "domain"];
 /// The only version of the language so far.
 const VERSION: u32 = 1;
 /// Larger than any real configuration, small enough to read whole.
@@ -65,6 +68,12 @@ pub struct Loaded {
 /// Paths in the file are relative to its folder. All problems are reported at once, except that a file that is no TOML,
 /// or of another version of the language, is not read further.
 pub fn load(path: &Path) -> Result<Loaded, ConfigErrors> {
+    load_after(path, &[])
+}
+
+/// As [`load`], but a zone whose files are as they were when one of the zones `before` was read from them is taken from
+/// there.
+pub(crate) fn load_after(path: &Path, before: &[Zone]) -> Result<Loaded, ConfigErrors> {
     let alone = |problem: Problem| ConfigErrors { problems: vec![problem] };
     let text = read_text(path, MAX_BYTES).map_err(alone)?;
     let report = Report::new(path, &text);
@@ -74,7 +83,7 @@ pub fn load(path: &Path) -> Result<Loaded, ConfigErrors> {
         alone(Problem { line, ..Problem::of_file(path, message) })
     })?;
     let folder = path.parent().unwrap_or(Path::new(""));
-    let model = read(&Table::root(&report, document.get_ref()), folder);
+    let model = read(&Table::root(&report, document.get_ref()), folder, before);
     let (problems, warnings) = report.finish();
     match model {
         Some(model) if problems.is_empty() => Ok(Loaded { model, warnings }),
@@ -82,14 +91,15 @@ pub fn load(path: &Path) -> Result<Loaded, ConfigErrors> {
     }
 }
 
-fn read(root: &Table<'_>, folder: &Path) -> Option<Model> {
+fn read(root: &Table<'_>, folder: &Path, before: &[Zone]) -> Option<Model> {
     root.read("version", |node| node.number(VERSION..=VERSION))?;
     root.report_unknown(KEYS);
     let service = service::read(root);
+    let dns = dns::read(root);
     let control = control::read_control(root, folder);
     let store = control::read_store(root, folder);
     let geo_databases = service::read_databases(root, folder);
-    let zones = zones::read(root, folder);
+    let zones = zones::read(root, folder, before);
     let mut source_names = Names::new("source");
     let sources = sources::read(root, &mut source_names);
     let mut template_names = Names::new("template");
@@ -98,12 +108,14 @@ fn read(root: &Table<'_>, folder: &Path) -> Option<Model> {
     let (pools, checks) = pools::read(root, &mut pool_names, &template_names, &source_names);
     let known = Known { zones: &zones, source_names: &source_names, pool_names: &pool_names, pools: &pools };
     let domains = domains::read(root, &known);
+    zones::warn_of_missing_addresses(root.report, &zones, &domains);
     source_rules::check(root.report, &source_names, &sources, &pools, &domains);
     for names in [&source_names, &template_names, &pool_names] {
         names.warn_of_unused(root.report);
     }
     Some(Model {
         service: service?,
+        dns: dns?,
         control: control?,
         store: store?,
         geo_databases: geo_databases?,
@@ -121,6 +133,7 @@ fn read(root: &Table<'_>, folder: &Path) -> Option<Model> {
 const LANGUAGE: &[(&str, &[&str])] = &[
     ("", KEYS),
     ("service", service::KEYS),
+    ("dns", dns::KEYS),
     ("control", control::CONTROL_KEYS),
     ("store", control::STORE_KEYS),
     ("geo", service::GEO_KEYS),

@@ -2,6 +2,7 @@
 
 mod checks;
 mod clients;
+mod dns;
 mod domains;
 mod policy;
 mod pools;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 pub use self::checks::{Check, CheckKind, HttpCheck, Initial, Template, Tls, Verdict};
 pub use self::clients::{ClientSet, Prefix, Source};
+pub use self::dns::{Dns, EcsTrust};
 pub use self::domains::{AccessDomain, AllDownAction, PoolUse, SourceFallback, SteeredType};
 pub use self::policy::{Judgement, MAX_WEIGHT, Policy, Preemption, Sticky};
 pub use self::pools::{Address, AddressMode, MAX_POOL_ADDRESSES, Pool, PoolKind, Target};
@@ -41,6 +43,8 @@ pub const DEFAULT_SOURCE: SourceId = SourceId(0);
 pub struct Model {
     /// Where the service listens and how it attaches.
     pub service: Service,
+    /// Whose client subnets count, and what the service says about itself.
+    pub dns: Dns,
     /// Where the daemon takes requests.
     pub control: Control,
     /// Where the daemon keeps what must survive a restart.
@@ -104,6 +108,10 @@ pub struct Service {
     pub interfaces: Vec<String>,
     /// How the XDP program is attached.
     pub xdp_mode: XdpMode,
+    /// TCP connections at a time, of all clients together.
+    pub tcp_connections: usize,
+    /// How long a TCP connection may be without a query.
+    pub tcp_idle: Duration,
 }
 
 /// Where the daemon takes requests.

@@ -229,6 +229,11 @@ impl<'a> Node<'a> {
         matches!(self.value, DeValue::Table(_))
     }
 
+    /// True for a value that [`Self::list`] takes.
+    pub(super) fn is_list(&self) -> bool {
+        matches!(self.value, DeValue::Array(_))
+    }
+
     pub(super) fn text(&self) -> Option<&'a str> {
         self.text_or("a string")
     }

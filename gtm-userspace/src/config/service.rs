@@ -2,12 +2,13 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
+use std::time::Duration;
 
 use super::model::{GeoDatabase, Service, XdpMode};
 use super::reader::{At, Node, Table, values};
 
 /// Keys of `[service]`.
-pub(super) const KEYS: &[&str] = &["listen", "interfaces", "xdp_mode"];
+pub(super) const KEYS: &[&str] = &["listen", "interfaces", "xdp_mode", "tcp_connections", "tcp_idle"];
 /// Keys of `[geo]`.
 pub(super) const GEO_KEYS: &[&str] = &["databases"];
 
@@ -18,6 +19,11 @@ const MODES: &[(&str, XdpMode)] = &[
     ("off", XdpMode::Off),
 ];
 const DNS_PORT: u16 = 53;
+const DEFAULT_CONNECTIONS: usize = 1000;
+/// More than this would need more files than a process is usually allowed.
+const MAX_CONNECTIONS: usize = 100_000;
+const DEFAULT_IDLE: Duration = Duration::from_secs(10);
+const MAX_IDLE: Duration = Duration::from_mins(10);
 /// Longest interface name: `IFNAMSIZ` of the kernel without the final zero.
 const MAX_INTERFACE: usize = 15;
 
@@ -33,7 +39,17 @@ pub(super) fn read(root: &Table<'_>) -> Option<Service> {
     } else {
         table.read("interfaces", |node| node.distinct_list(read_interface)).map(values)
     };
-    Some(Service { listen: values(listen?), interfaces: interfaces?, xdp_mode })
+    let tcp_connections =
+        table.read_or("tcp_connections", DEFAULT_CONNECTIONS, |node| node.number(1..=MAX_CONNECTIONS));
+    let tcp_idle =
+        table.read_or("tcp_idle", DEFAULT_IDLE, |node| node.duration(Duration::from_secs(1)..=MAX_IDLE));
+    Some(Service {
+        listen: values(listen?),
+        interfaces: interfaces?,
+        xdp_mode,
+        tcp_connections: tcp_connections?,
+        tcp_idle: tcp_idle?,
+    })
 }
 
 /// The paths of the geo databases; relative ones start at the configuration's folder.
@@ -78,12 +94,22 @@ fn read_listen(node: &Node<'_>) -> Option<SocketAddr> {
         }
         ip if ip.is_multicast() => "a multicast address; a unicast address is expected",
         IpAddr::V4(ip) if ip.is_broadcast() => "the broadcast address; a unicast address is expected",
+        IpAddr::V6(ip) if ip.is_unicast_link_local() => {
+            "a link-local address, which means another host on every link; use a global or unique local one"
+        }
         IpAddr::V6(ip) if ip.to_ipv4_mapped().is_some() => "an IPv4 address in IPv6 form; write it as IPv4",
+        _ if is_scoped(address) => {
+            "with a scope, which only link-local addresses have; leave out \"%\" and what follows"
+        }
         _ if address.port() == 0 => "without a usable port; allowed 1 to 65535",
         IpAddr::V4(_) | IpAddr::V6(_) => return Some(address),
     };
     node.reject(wrong);
     None
+}
+
+fn is_scoped(address: SocketAddr) -> bool {
+    matches!(address, SocketAddr::V6(address) if address.scope_id() != 0)
 }
 
 fn read_interface(node: &Node<'_>) -> Option<String> {

@@ -129,7 +129,8 @@ fn read_subdivision(node: &Node<'_>) -> Option<String> {
     None
 }
 
-fn read_prefix(node: &Node<'_>) -> Option<Prefix> {
+/// A prefix without bits beyond its length.
+pub(super) fn read_prefix(node: &Node<'_>) -> Option<Prefix> {
     let text = node.text()?;
     let Some((address, length)) = text.split_once('/') else {
         let hint = match text.parse::<IpAddr>() {

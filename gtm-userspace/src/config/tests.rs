@@ -129,7 +129,7 @@ fn base_means_what_it_says() {
     assert!(
         model.geo_databases[0].path.is_absolute() && model.geo_databases[0].path.ends_with("country.mmdb")
     );
-    assert_eq!(model.zones[0].nodes.len(), 7);
+    assert_eq!(model.zones[0].nodes.iter().count(), 7);
     assert_eq!((model.sources[0].name.as_str(), model.sources[1].name.as_str()), ("default", "mainland"));
     assert_eq!(model.sources[1].include.countries, ["CN"]);
     let http = HttpCheck { tls: Tls::Off, port: 80, path: "/".to_owned(), host: None, expect_status: vec![] };
@@ -156,6 +156,10 @@ fn base_means_what_it_says() {
     assert_eq!(model.control.socket, PathBuf::from("/run/gtm/gtm.sock"));
     assert_eq!(model.store.file, PathBuf::from("/var/lib/gtm/gtm.redb"));
     assert_eq!(model.store.keep_events, Duration::from_hours(7 * 24));
+    assert_eq!(
+        model.dns,
+        Dns { ecs: EcsTrust::Always, nsid: None, version: None, id: None, extended_errors: false }
+    );
     let domain = &model.domains[0];
     assert_eq!((domain.steered, domain.ttl, domain.enabled), (SteeredType::A, 30, true));
     assert_eq!((domain.preemption, domain.sticky, domain.max_answers), (Preemption::Preemptive, None, None));
@@ -211,6 +215,18 @@ fn values_are_read() {
     let prefixes: Vec<_> = read.include.prefixes.iter().map(ToString::to_string).collect();
     assert_eq!(prefixes, ["10.0.0.0/8", "::/0"]);
     assert_eq!(read.exclude.prefixes[0].to_string(), "10.0.0.0/9");
+
+    let dns = |keys: &str| model("", &format!("[dns]\n{keys}")).dns;
+    assert_eq!(dns("ecs = \"always\"").ecs, EcsTrust::Always);
+    assert_eq!(dns("ecs = \"never\"").ecs, EcsTrust::Never);
+    let EcsTrust::Prefixes(prefixes) = dns("ecs = [\"192.0.2.0/24\", \"::/0\"]").ecs else { panic!() };
+    assert_eq!(prefixes.iter().map(ToString::to_string).collect::<Vec<_>>(), ["192.0.2.0/24", "::/0"]);
+    let said = dns("nsid = \"a\"\nversion = \"b\"\nid = \"c\"\nextended_errors = true");
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!((said.nsid, said.version, said.id), (text("a"), text("b"), text("c")));
+    assert!(said.extended_errors);
+    let longest = "x".repeat(64);
+    assert_eq!(dns(&format!("nsid = \"{longest}\"")).nsid, Some(longest));
 
     let listen = |list: &str| model("[\"192.0.2.53\", \"[2001:db8::53]:5353\"]", list).service.listen;
     assert_eq!(

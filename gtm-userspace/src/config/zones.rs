@@ -1,20 +1,22 @@
 //! `[zone."NAME"]`: which zones there are, and their files.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use super::Problem;
-use super::reader::{Node, Table, parse_name};
+use super::model::AccessDomain;
+use super::reader::{Node, Report, Table, parse_name};
 use super::service::read_path;
 use crate::name::Name;
-use crate::zone::{self, Zone};
+use crate::zone::{self, Nodes, Zone};
 
 /// Keys of a zone.
 pub(super) const KEYS: &[&str] = &["file"];
 
 /// Reads all zones with their files. A zone whose file is bad is returned without records, so that the names in it are
-/// not reported as outside every zone.
-pub(super) fn read(root: &Table<'_>, folder: &Path) -> Vec<Zone> {
+/// not reported as outside every zone. A zone whose files are as they were in one of those `before` is taken from there.
+pub(super) fn read(root: &Table<'_>, folder: &Path, before: &[Zone]) -> Vec<Zone> {
     let Some(table) = root.get("zone").and_then(Node::table) else { return Vec::new() };
     let mut zones = Vec::new();
     let mut lines = HashMap::new();
@@ -29,22 +31,31 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Vec<Zone> {
         if let Some(line) = lines.insert(origin.clone(), node.place.line) {
             node.report.error(&node.place, format!("the zone \"{origin}\" is already in line {line}"));
         }
-        zones.push(read_zone(node, &origin, folder).unwrap_or_else(|| Zone {
+        zones.push(read_zone(node, &origin, folder, before).unwrap_or_else(|| Zone {
             origin,
-            file: folder.to_path_buf(),
-            nodes: HashMap::new(),
+            source: Arc::default(),
+            nodes: Nodes::default(),
         }));
     }
     zones
 }
 
-fn read_zone(node: &Node<'_>, origin: &Name, folder: &Path) -> Option<Zone> {
+/// Warns of names that records of the zones point at and that have an address neither there nor by steering.
+pub(super) fn warn_of_missing_addresses(report: &Report<'_>, zones: &[Zone], domains: &[AccessDomain]) {
+    let steered: HashSet<&Name> = domains.iter().map(|domain| &domain.name).collect();
+    let missing = zones.iter().flat_map(|zone| &zone.source.without_address);
+    for (_, problem) in missing.filter(|(target, _)| !steered.contains(target)) {
+        report.add_warning(problem.clone());
+    }
+}
+
+fn read_zone(node: &Node<'_>, origin: &Name, folder: &Path, before: &[Zone]) -> Option<Zone> {
     let table = node.table()?.with_keys(KEYS);
     let file = table.read("file", |node| read_path(node).map(|path| node.at(path)))?;
-    match zone::load(origin, &folder.join(&file.value)) {
-        Ok(loaded) => {
-            loaded.warnings.into_iter().for_each(|warning| node.report.add_warning(warning));
-            Some(loaded.zone)
+    match zone::load(origin, &folder.join(&file.value), before) {
+        Ok(zone) => {
+            zone.source.warnings.iter().for_each(|warning| node.report.add_warning(warning.clone()));
+            Some(zone)
         }
         Err(problems) => {
             for problem in problems {

@@ -78,9 +78,10 @@ pub(super) fn stopped(dataplane: Option<&Dataplane>, server: &Counters) {
         answered_by_kernel = kernel.as_ref().map_or(0, |counters| counters.get(Outcome::Answered)),
         answered_over_udp = server.udp_answered(),
         answered_over_tcp = server.tcp_answered(),
+        udp_overflowed = server.udp_overflowed(),
         dropped = server.dropped(),
         send_failed = server.send_failed(),
-        tcp_refused = server.tcp_refused(),
+        tcp_displaced = server.tcp_displaced(),
         kernel = kernel.map(|counters| outcomes(&counters)),
         "stopped"
     );

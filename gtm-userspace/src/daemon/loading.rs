@@ -1,11 +1,12 @@
 //! Loading files beside the loop: health goes on being decided meanwhile.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use crate::config::Problem;
+use crate::config::{Model, Problem};
 use crate::control::{Idempotency, Written};
 use crate::inputs::Inputs;
 
@@ -15,6 +16,8 @@ pub(super) type Loaded = Result<Inputs, Vec<Problem>>;
 /// Files that are being loaded, and who waits for what comes of it.
 pub(super) struct Loading {
     config: PathBuf,
+    /// What was loaded last: zones that have not changed since are not read anew.
+    before: Arc<Model>,
     task: Option<JoinHandle<Loaded>>,
     waiting: Vec<Waiting>,
     /// Who asked while files were being loaded: what is read already may be older than they want, so it is loaded once
@@ -31,9 +34,9 @@ pub(super) struct Waiting {
 }
 
 impl Loading {
-    /// Nothing is being loaded.
-    pub(super) fn new(config: &Path) -> Self {
-        Self { config: config.to_path_buf(), task: None, waiting: Vec::new(), again: None }
+    /// Nothing is being loaded, and this was.
+    pub(super) fn new(config: &Path, before: Arc<Model>) -> Self {
+        Self { config: config.to_path_buf(), before, task: None, waiting: Vec::new(), again: None }
     }
 
     /// Loads the files, or once more when they are being loaded.
@@ -51,7 +54,12 @@ impl Loading {
         let loaded = task.await;
         self.task = None;
         // A panic while loading is a defect; the daemon goes on with what it has.
-        loaded.unwrap_or_else(|error| Err(vec![Problem::of_file(&self.config, error.to_string())]))
+        let loaded =
+            loaded.unwrap_or_else(|error| Err(vec![Problem::of_file(&self.config, error.to_string())]));
+        if let Ok(inputs) = &loaded {
+            self.before = Arc::clone(&inputs.model);
+        }
+        loaded
     }
 
     /// Who waits for what was loaded; loads once more when somebody asked meanwhile.
@@ -64,8 +72,8 @@ impl Loading {
     }
 
     fn start(&mut self, waiting: Vec<Waiting>) {
-        let config = self.config.clone();
-        self.task = Some(spawn_blocking(move || Inputs::load(&config)));
+        let (config, before) = (self.config.clone(), Arc::clone(&self.before));
+        self.task = Some(spawn_blocking(move || Inputs::load_after(&config, &before)));
         self.waiting = waiting;
     }
 }
@@ -76,7 +84,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_asks_meanwhile_has_it_loaded_once_more() {
-        let mut loading = Loading::new(Path::new("/nowhere/gtm.toml"));
+        let mut loading = Loading::new(Path::new("/nowhere/gtm.toml"), Arc::default());
         let ask = || {
             let (reply, answer) = oneshot::channel();
             (Some(Waiting { idempotency: None, reply }), answer)

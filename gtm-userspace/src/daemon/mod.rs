@@ -79,7 +79,7 @@ pub async fn run(config: &Path) -> Result<(), StartError> {
     // Before anything serves: whoever finds another daemon here leaves no trace. Requests wait until it does.
     let control = control::server::Server::start(&inputs.model.control.socket, sender, kept.newest())?;
     let mut running = Running::start(config, inputs, (kept, decided), Arc::new(prober))?;
-    let mut loading = Loading::new(config);
+    let mut loading = Loading::new(config, Arc::clone(&running.model));
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

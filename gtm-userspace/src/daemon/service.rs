@@ -76,8 +76,8 @@ impl Running {
         let conditions = conditions.with_overrides(&model, overrides);
         let decider = Decider::new(Arc::clone(&model), &partition, conditions);
         kept.keep_memory(&memory, &decider.conditions().memory);
-        let server =
-            Server::bind(&model.service.listen, Tables::of(&model, decider.table()), Limits::default())?;
+        let (service, tables) = (&model.service, Tables::of(&model, decider.table()));
+        let server = Server::bind(&service.listen, tables, Limits::from(service))?;
         let dataplane = tokio::task::block_in_place(|| attach(&model, &decider))?;
         events::serving(&model, &decider, dataplane.as_ref());
         let now = clock::wall();

@@ -106,7 +106,8 @@ impl Generation {
     pub fn run(&self, frame: &[u8]) -> Result<(u32, Vec<u8>), DataplaneError> {
         let program = self.object.program(abi::PROGRAM).ok_or(DataplaneError::AbiMismatch)?;
         let program: &Xdp = program.try_into().map_err(DataplaneError::Verify)?;
-        let mut out = vec![0; 4096];
+        // An answer is longer than its query by less than a page.
+        let mut out = vec![0; frame.len() + 4096];
         let options =
             TestRunOptions { data_in: Some(frame), data_out: Some(&mut out), ..TestRunOptions::new() };
         let result = program.test_run(options).map_err(DataplaneError::Verify)?;

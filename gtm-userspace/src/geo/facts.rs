@@ -91,7 +91,7 @@ pub fn why(source: &Source, facts: &Facts, address: IpAddr, by: MatchedBy) -> St
         MatchedBy::City => named("city", facts.city),
         MatchedBy::AsNumber => named("AS", facts.as_number),
         MatchedBy::Prefix(length) => {
-            let holds = |prefix: &&Prefix| prefix.length == length && contains(**prefix, address);
+            let holds = |prefix: &&Prefix| prefix.length == length && prefix.contains(address);
             named("prefix", include.prefixes.iter().find(holds))
         }
     }
@@ -99,21 +99,6 @@ pub fn why(source: &Source, facts: &Facts, address: IpAddr, by: MatchedBy) -> St
 
 fn named(kind: &str, value: Option<impl fmt::Display>) -> String {
     value.map_or_else(|| kind.to_owned(), |value| format!("{kind} {value}"))
-}
-
-fn contains(prefix: Prefix, address: IpAddr) -> bool {
-    let length = u32::from(prefix.length);
-    match (prefix.address, address) {
-        (IpAddr::V4(first), IpAddr::V4(address)) => {
-            (u32::from(first) ^ u32::from(address)).checked_shr(32_u32.saturating_sub(length)).unwrap_or(0)
-                == 0
-        }
-        (IpAddr::V6(first), IpAddr::V6(address)) => {
-            (u128::from(first) ^ u128::from(address)).checked_shr(128_u32.saturating_sub(length)).unwrap_or(0)
-                == 0
-        }
-        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
-    }
 }
 
 #[cfg(test)]

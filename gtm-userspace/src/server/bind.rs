@@ -1,5 +1,6 @@
 //! Opens the sockets of one served address, and explains it when that fails.
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -7,50 +8,65 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::sys::socket::sockopt::{Ipv6V6Only, ReuseAddr};
+use nix::sys::socket::sockopt::{IpFreebind, Ipv6V6Only, RcvBuf, RcvBufForce, ReuseAddr, RxqOvfl};
 use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, setsockopt, socket};
 use tokio::net::{TcpListener, UdpSocket};
 
-use super::Transport;
+use crate::path_mtu;
 
 /// Why an address cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// Another socket has the address and port.
-    #[error("{transport} {address} is already taken by {holder}; stop it, or change `listen`")]
+    #[error("{protocol} {address} is already taken by {holder}; stop it, or change `listen`")]
     Taken {
         /// The address that was wanted.
         address: SocketAddr,
         /// Over which it was wanted.
-        transport: Transport,
+        protocol: Protocol,
         /// The process that has it, or `another process` when that cannot be told.
         holder: String,
     },
-    /// No interface has the address.
-    #[error("{address} is not an address of this host; add it to an interface, or change `listen`")]
-    NotLocal {
-        /// The address that was wanted.
-        address: SocketAddr,
-    },
     /// The port is below 1024 and the process may not take it.
-    #[error("no privilege to listen on {transport} {address}; run as root or with CAP_NET_BIND_SERVICE")]
+    #[error("no privilege to listen on {protocol} {address}; run as root or with CAP_NET_BIND_SERVICE")]
     NoPrivilege {
         /// The address that was wanted.
         address: SocketAddr,
         /// Over which it was wanted.
-        transport: Transport,
+        protocol: Protocol,
     },
     /// Anything else.
-    #[error("cannot listen on {transport} {address}: {source}")]
+    #[error("cannot listen on {protocol} {address}: {source}")]
     Os {
         /// The address that was wanted.
         address: SocketAddr,
         /// Over which it was wanted.
-        transport: Transport,
+        protocol: Protocol,
         /// What the system says.
         source: io::Error,
     },
 }
+
+/// What an address is bound for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// Datagrams.
+    Udp,
+    /// Streams.
+    Tcp,
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Udp => "UDP",
+            Self::Tcp => "TCP",
+        })
+    }
+}
+
+/// Bytes of queries, with what the kernel keeps beside each, that wait while the server is busy: some five thousand.
+const RECEIVE_BUFFER: usize = 4 << 20;
 
 /// The sockets of one served address.
 pub(super) struct Sockets {
@@ -62,16 +78,22 @@ pub(super) struct Sockets {
 
 /// Binds the address for UDP and TCP.
 pub(super) fn bind(address: SocketAddr) -> Result<Sockets, BindError> {
-    let udp = bind_udp(address).map_err(|source| explain(address, Transport::Udp, source))?;
+    let udp = bind_udp(address).map_err(|source| explain(address, Protocol::Udp, source))?;
     // A port that was left open is now taken; TCP gets the same.
-    let address = udp.local_addr().map_err(|source| explain(address, Transport::Udp, source))?;
-    let tcp = bind_tcp(address).map_err(|source| explain(address, Transport::Tcp, source))?;
+    let address = udp.local_addr().map_err(|source| explain(address, Protocol::Udp, source))?;
+    let tcp = bind_tcp(address).map_err(|source| explain(address, Protocol::Tcp, source))?;
     Ok(Sockets { address, udp, tcp })
 }
 
 fn bind_udp(address: SocketAddr) -> io::Result<UdpSocket> {
     let socket = open(address, SockType::Datagram)?;
-    nix::sys::socket::bind(socket.as_raw_fd(), &SockaddrStorage::from(address))?;
+    path_mtu::ignore(&socket, family(address))?;
+    // Beyond the limit for everybody where we may. Without a larger buffer bursts are lost, and counted.
+    if setsockopt(&socket, RcvBufForce, &RECEIVE_BUFFER).is_err() {
+        setsockopt(&socket, RcvBuf, &RECEIVE_BUFFER)?;
+    }
+    setsockopt(&socket, RxqOvfl, &1)?;
+    bind_to(&socket, address)?;
     UdpSocket::from_std(socket.into())
 }
 
@@ -80,37 +102,54 @@ fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
     // Connections of an earlier run that are still closing do not hold the port. UDP has none, and there the option
     // would let two servers share the port.
     setsockopt(&socket, ReuseAddr, &true)?;
-    nix::sys::socket::bind(socket.as_raw_fd(), &SockaddrStorage::from(address))?;
+    bind_to(&socket, address)?;
     nix::sys::socket::listen(&socket, Backlog::MAXCONN)?;
     TcpListener::from_std(socket.into())
 }
 
 fn open(address: SocketAddr, kind: SockType) -> io::Result<OwnedFd> {
-    let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
-    let socket = socket(family, kind, SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC, None)?;
+    let socket = socket(family(address), kind, SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC, None)?;
     if address.is_ipv6() {
         setsockopt(&socket, Ipv6V6Only, &true)?;
     }
     Ok(socket)
 }
 
-fn explain(address: SocketAddr, transport: Transport, source: io::Error) -> BindError {
+fn family(address: SocketAddr) -> AddressFamily {
+    if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 }
+}
+
+/// Binds to an address also when no interface has it yet: a VRRP or anycast address may come later, and an IPv6 one is
+/// none for a second after its interface came up (RFC 4862 section 5.4).
+fn bind_to(socket: &OwnedFd, address: SocketAddr) -> nix::Result<()> {
+    let bind = || nix::sys::socket::bind(socket.as_raw_fd(), &SockaddrStorage::from(address));
+    match bind() {
+        Err(Errno::EADDRNOTAVAIL) => {
+            setsockopt(socket, IpFreebind, &true)?;
+            bind()?;
+            tracing::warn!(%address, "no interface has the address; it is served once one has it");
+            Ok(())
+        }
+        bound => bound,
+    }
+}
+
+fn explain(address: SocketAddr, protocol: Protocol, source: io::Error) -> BindError {
     match source.raw_os_error().map(Errno::from_raw) {
         Some(Errno::EADDRINUSE) => {
-            let holder = find_holder(address, transport).unwrap_or_else(|| "another process".into());
-            BindError::Taken { address, transport, holder }
+            let holder = find_holder(address, protocol).unwrap_or_else(|| "another process".into());
+            BindError::Taken { address, protocol, holder }
         }
-        Some(Errno::EADDRNOTAVAIL) => BindError::NotLocal { address },
-        Some(Errno::EACCES) => BindError::NoPrivilege { address, transport },
-        _ => BindError::Os { address, transport, source },
+        Some(Errno::EACCES) => BindError::NoPrivilege { address, protocol },
+        _ => BindError::Os { address, protocol, source },
     }
 }
 
 /// The process that listens on the address, as far as this one may look.
-fn find_holder(address: SocketAddr, transport: Transport) -> Option<String> {
-    let tables = match transport {
-        Transport::Udp => ["udp", "udp6"],
-        Transport::Tcp => ["tcp", "tcp6"],
+fn find_holder(address: SocketAddr, protocol: Protocol) -> Option<String> {
+    let tables = match protocol {
+        Protocol::Udp => ["udp", "udp6"],
+        Protocol::Tcp => ["tcp", "tcp6"],
     };
     // A socket of the other family may hold the address through a wildcard.
     let inode = tables.into_iter().find_map(|table| {
@@ -201,7 +240,7 @@ mod tests {
     #[test]
     fn lacking_privilege_is_said() {
         let address = "192.0.2.1:53".parse().unwrap();
-        let error = explain(address, Transport::Udp, Errno::EACCES.into());
+        let error = explain(address, Protocol::Udp, Errno::EACCES.into());
         let expect = "no privilege to listen on UDP 192.0.2.1:53; run as root or with CAP_NET_BIND_SERVICE";
         assert_eq!(error.to_string(), expect);
     }

@@ -12,9 +12,10 @@ const RCODES: usize = 17;
 pub struct Counters {
     udp_answered: Counter,
     tcp_answered: Counter,
+    udp_overflowed: Counter,
     dropped: Counter,
     send_failed: Counter,
-    tcp_refused: Counter,
+    tcp_displaced: Counter,
     rcodes: [Counter; RCODES],
 }
 
@@ -25,7 +26,11 @@ pub(super) struct Counter(AtomicU64);
 impl Counter {
     /// Adds one.
     pub(super) fn add(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.add_many(1);
+    }
+
+    fn add_many(&self, events: u64) {
+        self.0.fetch_add(events, Ordering::Relaxed);
     }
 
     fn get(&self) -> u64 {
@@ -44,6 +49,11 @@ impl Counters {
         self.tcp_answered.get()
     }
 
+    /// Datagrams lost because too many waited, or with a wrong checksum: known when the next one is received.
+    pub fn udp_overflowed(&self) -> u64 {
+        self.udp_overflowed.get()
+    }
+
     /// Messages that get no answer: too short, or responses themselves.
     pub fn dropped(&self) -> u64 {
         self.dropped.get()
@@ -54,9 +64,9 @@ impl Counters {
         self.send_failed.get()
     }
 
-    /// TCP connections closed at once because there were too many.
-    pub fn tcp_refused(&self) -> u64 {
-        self.tcp_refused.get()
+    /// TCP connections closed to make room for newer ones.
+    pub fn tcp_displaced(&self) -> u64 {
+        self.tcp_displaced.get()
     }
 
     /// Answers sent with this response code; 0 for a code that the server does not give.
@@ -67,11 +77,15 @@ impl Counters {
     pub(super) fn count_answer(&self, transport: Transport, rcode: u16) {
         match transport {
             Transport::Udp => self.udp_answered.add(),
-            Transport::Tcp => self.tcp_answered.add(),
+            Transport::Tcp { .. } => self.tcp_answered.add(),
         }
         if let Some(counter) = self.rcodes.get(usize::from(rcode)) {
             counter.add();
         }
+    }
+
+    pub(super) fn count_overflow(&self, datagrams: u32) {
+        self.udp_overflowed.add_many(datagrams.into());
     }
 
     pub(super) fn count_drop(&self) {
@@ -82,7 +96,7 @@ impl Counters {
         self.send_failed.add();
     }
 
-    pub(super) fn count_refused_connection(&self) {
-        self.tcp_refused.add();
+    pub(super) fn count_displaced_connection(&self) {
+        self.tcp_displaced.add();
     }
 }

@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use super::{Steering, Tables, Transport};
+use crate::config::model::Dns;
 use crate::decision::table::Steered;
 use crate::decision::{Answer, Block};
 use crate::name::Name;
@@ -40,15 +42,23 @@ const ZONE: &str = "
     ns.sub.example.com 900 A 192.0.2.53
 ";
 
+/// A connection that may be idle for some time.
+pub(super) const TCP: Transport = Transport::Tcp { idle: Duration::from_secs(20) };
+
 /// The zones `example.com` and `example.net`, with what the names in [`Fixture::find`] answer.
 pub(super) fn tables() -> Tables {
+    tables_with(Dns::default())
+}
+
+/// The same with these settings.
+pub(super) fn tables_with(dns: Dns) -> Tables {
     static ZONES: LazyLock<[Zone; 2]> = LazyLock::new(|| {
         let other = "example.net 3600 SOA 60\nwww.example.net 30 A 192.0.2.30";
         [zone("example.com", &example_com()), zone("example.net", other)]
     });
     let steered = ["steer", "nodata.deep", "servfail", "refused", "cdn", "away", "over", "big", "mm", "mmm"];
     let steered = steered.iter().map(|name| format!("{name}.example.com").parse().unwrap());
-    Tables::new(ZoneSet::new(ZONES.clone(), steered), Arc::new(Fixture))
+    Tables::new(ZoneSet::new(ZONES.clone(), steered), Arc::new(Fixture), dns)
 }
 
 fn example_com() -> String {
@@ -90,7 +100,7 @@ fn zone(origin: &str, text: &str) -> Zone {
         let set = RecordSet { ttl: ttl.parse().unwrap(), rdata: Vec::new() };
         node.entry(type_number(rtype)).or_insert(set).rdata.push(rdata);
     }
-    Zone { origin: name(origin), file: "fixture".into(), nodes }
+    Zone { origin: name(origin), source: Arc::default(), nodes: nodes.into() }
 }
 
 fn name(text: &str) -> Name {
@@ -202,7 +212,7 @@ pub(super) fn query(spec: &str) -> (Vec<u8>, Transport, Option<IpAddr>) {
             "cd" => flags |= 0x0010,
             "opcode" => flags |= value.parse::<u16>().unwrap() << 11,
             "class" => class = if value == "CH" { 3 } else { 255 },
-            "tcp" => transport = Transport::Tcp,
+            "tcp" => transport = TCP,
             "from" => client = Some(value.parse().unwrap()),
             "edns" => size = Some(value.parse::<u16>().unwrap_or(4096)),
             "do" => dnssec_ok = 0x8000,

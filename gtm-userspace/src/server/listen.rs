@@ -5,9 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
-use super::tcp::Slots;
+use super::slots::Slots;
+use crate::config::model::Service;
+
 use super::{BindError, Counters, Tables, bind, tcp, udp};
 
 /// Serves its addresses over UDP and TCP until it is shut down or dropped.
@@ -16,7 +20,13 @@ pub struct Server {
     shared: Arc<Shared>,
     addresses: Vec<SocketAddr>,
     tasks: JoinSet<()>,
+    /// Dropped when the server closes.
+    open: watch::Sender<()>,
+    limits: Limits,
 }
+
+/// Changes, with an error, when the server closes.
+pub(super) type Closing = watch::Receiver<()>;
 
 /// How much TCP clients may hold, and for how long.
 #[derive(Debug, Clone, Copy)]
@@ -27,8 +37,21 @@ pub struct Limits {
     pub connections_per_client: usize,
     /// A connection without a query is closed after this time.
     pub idle: Duration,
-    /// A message that takes longer than this to arrive or to be taken ends its connection.
+    /// A message that takes longer than this to arrive or to be taken ends its connection, and at the end of the server
+    /// everything that takes longer than this is ended.
     pub transfer: Duration,
+}
+
+impl From<&Service> for Limits {
+    /// What is configured; one client may hold a twentieth of the connections.
+    fn from(service: &Service) -> Self {
+        Self {
+            connections: service.tcp_connections,
+            connections_per_client: (service.tcp_connections / 20).max(1),
+            idle: service.tcp_idle,
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for Limits {
@@ -62,14 +85,16 @@ impl Server {
         let slots = Arc::new(Slots::new(limits));
         let all = listen.iter().map(|&address| bind::bind(address)).collect::<Result<Vec<_>, _>>()?;
         let mut tasks = JoinSet::new();
+        let (open, closing) = watch::channel(());
         let mut addresses = Vec::new();
         for sockets in all {
             addresses.push(sockets.address);
-            tasks.spawn(udp::serve(sockets.udp, Arc::clone(&shared)));
-            tasks.spawn(tcp::serve(sockets.tcp, Arc::clone(&shared), Arc::clone(&slots)));
+            tasks.spawn(udp::serve(sockets.udp, Arc::clone(&shared), closing.clone()));
+            let (shared, slots) = (Arc::clone(&shared), Arc::clone(&slots));
+            tasks.spawn(tcp::serve(sockets.tcp, shared, slots, closing.clone()));
             tracing::info!(address = %sockets.address, "listening");
         }
-        Ok(Self { shared, addresses, tasks })
+        Ok(Self { shared, addresses, tasks, open, limits })
     }
 
     /// The addresses and ports that are served, in the order they were given.
@@ -92,9 +117,14 @@ impl Server {
         &self.shared.counters
     }
 
-    /// Ends all tasks and connections and closes the sockets.
-    pub async fn shutdown(mut self) {
-        self.tasks.shutdown().await;
+    /// Takes no more connections, answers the queries that have arrived, and closes all sockets.
+    pub async fn shutdown(self) {
+        let Self { open, mut tasks, limits, .. } = self;
+        drop(open);
+        let ended = async { while tasks.join_next().await.is_some() {} };
+        if timeout(limits.transfer, ended).await.is_err() {
+            tasks.shutdown().await;
+        }
     }
 }
 

@@ -2,10 +2,11 @@
 //! knows nothing of zones: what goes into an answer is decided before.
 
 use gtm_common::query::{Edns, Header, Question};
-use gtm_common::wire::edns::OPT_LEN;
-use gtm_common::wire::{HEADER_LEN, MAX_UDP_PAYLOAD, MIN_UDP_PAYLOAD, class, edns, flags, rcode, rtype};
+use gtm_common::wire::{HEADER_LEN, MAX_UDP_PAYLOAD, MIN_UDP_PAYLOAD, class, flags, rcode, rtype};
 
+use super::opt::Opt;
 use super::respond::{Response, Transport};
+use crate::config::model::Dns;
 use crate::name::Name;
 use crate::zone::RecordSet;
 
@@ -17,10 +18,8 @@ const POINTER: u16 = 0xc000;
 const STEERED_OWNER_LEN: usize = 2;
 /// Type, class, TTL and RDLENGTH of a record.
 const RECORD_FIXED_LEN: usize = 10;
-/// A client subnet option without its address: code, length, family, source and scope.
-const ECS_LEN: usize = 8;
 /// The bits of a response code that stand in the header; the others go into the OPT record.
-const HEADER_RCODE: u16 = 0x000f;
+pub(super) const HEADER_RCODE: u16 = 0x000f;
 
 /// What an answer says.
 #[derive(Debug, Default)]
@@ -29,11 +28,13 @@ pub(super) struct Content<'t> {
     pub(super) authoritative: bool,
     /// ECS scope of the answer; 0 when it does not depend on the client.
     pub(super) scope: u8,
+    /// A code that says more about an error (RFC 8914).
+    pub(super) extended_error: Option<u16>,
     pub(super) answer: Vec<Records<'t>>,
     pub(super) authority: Vec<Records<'t>>,
     /// Additional records without which the answer is of no use.
     pub(super) glue: Vec<Records<'t>>,
-    /// Additional records that are left out where they do not fit.
+    /// Additional records that are left out, all of them, where one does not fit.
     pub(super) optional: Vec<Records<'t>>,
 }
 
@@ -46,12 +47,19 @@ pub(super) enum Records<'t> {
     Steered { owner: Name, records: Vec<u8> },
     /// A CNAME record that stands in no file.
     Alias { owner: Name, ttl: u32, target: Name },
+    /// What the server says about itself, class CH.
+    Identity { owner: Name, text: &'t str },
 }
 
 impl Content<'_> {
     /// An answer that has nothing but a response code.
     pub(super) fn error(rcode: u16) -> Self {
         Self { rcode, ..Self::default() }
+    }
+
+    /// REFUSED, and the code that says why.
+    pub(super) fn refused(extended_error: u16) -> Self {
+        Self { extended_error: Some(extended_error), ..Self::error(rcode::REFUSED) }
     }
 }
 
@@ -64,7 +72,7 @@ impl<'t> Records<'t> {
 
 /// Writes the answer, in no more bytes than the transport and the client take.
 ///
-/// What does not fit: first the optional records go, then every record goes and TC is set. A stream has no larger
+/// What does not fit: first the optional records go, all at once, then every record goes and TC is set. A stream has no larger
 /// transport to turn to, so there the answer becomes SERVFAIL.
 pub(super) fn encode(
     header: Header,
@@ -72,9 +80,10 @@ pub(super) fn encode(
     edns: Option<Edns<'_>>,
     content: &Content<'_>,
     transport: Transport,
+    dns: &Dns,
 ) -> Response {
-    let opt_len = edns.map_or(0, |edns| OPT_LEN + edns.ecs.map_or(0, |ecs| ECS_LEN + ecs.address.len()));
-    let room = limit(edns, transport).saturating_sub(opt_len);
+    let opt = edns.map(|edns| Opt::new(edns, content, transport, dns));
+    let room = limit(edns, transport).saturating_sub(opt.as_ref().map_or(0, Opt::len));
     let mut writer = Writer::new(header.id, question);
     let empty = writer.bytes.len();
 
@@ -88,21 +97,19 @@ pub(super) fn encode(
         (answers, authorities, additionals) = (0, 0, 0);
         match transport {
             Transport::Udp => truncated = flags::TC,
-            Transport::Tcp => response_code = rcode::SERVFAIL,
+            Transport::Tcp { .. } => response_code = rcode::SERVFAIL,
         }
     } else {
-        for records in &content.optional {
-            let before = writer.bytes.len();
-            let added = writer.records(records);
-            if writer.bytes.len() > room {
-                writer.bytes.truncate(before);
-                break;
-            }
+        let before = writer.bytes.len();
+        let added = writer.section(&content.optional);
+        if writer.bytes.len() > room {
+            writer.bytes.truncate(before);
+        } else {
             additionals += added;
         }
     }
-    if let Some(edns) = edns {
-        writer.opt(edns, response_code, content.scope);
+    if let Some(opt) = opt {
+        opt.write(response_code, &mut writer.bytes);
         additionals += 1;
     }
 
@@ -116,7 +123,7 @@ pub(super) fn encode(
 /// The most bytes that an answer has.
 fn limit(edns: Option<Edns<'_>>, transport: Transport) -> usize {
     usize::from(match transport {
-        Transport::Tcp => u16::MAX,
+        Transport::Tcp { .. } => u16::MAX,
         Transport::Udp => edns.map_or(MIN_UDP_PAYLOAD, |edns| edns.payload_size.min(MAX_UDP_PAYLOAD)),
     })
 }
@@ -165,12 +172,18 @@ impl Writer {
         match records {
             Records::Set { owner, rtype, ttl, set } => {
                 for rdata in &set.rdata {
-                    self.record(owner, *rtype, *ttl, rdata);
+                    self.record(owner, (*rtype, class::IN), *ttl, rdata);
                     count += 1;
                 }
             }
             Records::Alias { owner, ttl, target } => {
-                self.record(owner, rtype::CNAME, *ttl, target.as_wire());
+                self.record(owner, (rtype::CNAME, class::IN), *ttl, target.as_wire());
+                count += 1;
+            }
+            Records::Identity { owner, text } => {
+                // A string of a TXT record: its length was checked when it was read.
+                let length = u8::try_from(text.len()).unwrap_or(u8::MAX);
+                self.record(owner, (rtype::TXT, class::CH), 0, &[&[length], text.as_bytes()].concat());
                 count += 1;
             }
             Records::Steered { owner, records } => {
@@ -185,10 +198,10 @@ impl Writer {
         count
     }
 
-    fn record(&mut self, owner: &Name, rtype: u16, ttl: u32, rdata: &[u8]) {
+    fn record(&mut self, owner: &Name, (rtype, class): (u16, u16), ttl: u32, rdata: &[u8]) {
         self.owner(owner);
         self.bytes.extend(rtype.to_be_bytes());
-        self.bytes.extend(class::IN.to_be_bytes());
+        self.bytes.extend(class.to_be_bytes());
         self.bytes.extend(ttl.to_be_bytes());
         // Every RDATA comes out of a 16-bit length: a zone file's is checked when it is loaded.
         self.bytes.extend(u16::try_from(rdata.len()).unwrap_or(u16::MAX).to_be_bytes());
@@ -226,29 +239,6 @@ impl Writer {
         {
             self.anchors.push((offset, name));
         }
-    }
-
-    /// Writes the OPT record (RFC 6891 section 6.1.2, RFC 7871 section 7.2.1).
-    fn opt(&mut self, query: Edns<'_>, rcode: u16, scope: u8) {
-        let dnssec_ok = if query.dnssec_ok { edns::DO } else { 0 };
-        let [_, extended_rcode] = (rcode >> HEADER_RCODE.count_ones()).to_be_bytes();
-        self.bytes.push(0);
-        self.bytes.extend(rtype::OPT.to_be_bytes());
-        self.bytes.extend(MAX_UDP_PAYLOAD.to_be_bytes());
-        self.bytes.extend([extended_rcode, edns::VERSION]);
-        self.bytes.extend(dnssec_ok.to_be_bytes());
-        let Some(ecs) = query.ecs else {
-            self.bytes.extend([0, 0]);
-            return;
-        };
-        // An address has at most 16 bytes.
-        let address_len = u16::try_from(ecs.address.len()).unwrap_or_default();
-        self.bytes.extend((address_len + 8).to_be_bytes());
-        self.bytes.extend(edns::ECS.to_be_bytes());
-        self.bytes.extend((address_len + 4).to_be_bytes());
-        self.bytes.extend(ecs.family.to_be_bytes());
-        self.bytes.extend([ecs.source, scope]);
-        self.bytes.extend(ecs.address);
     }
 }
 

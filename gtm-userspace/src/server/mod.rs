@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::config::Model;
+use crate::config::model::Dns;
 use crate::decision::AnswerTable;
 use crate::decision::table::Steered;
 use crate::name::Name;
@@ -18,22 +19,26 @@ mod bind;
 mod counters;
 #[cfg(test)]
 mod fixture;
+mod identity;
 mod listen;
 mod message;
+mod opt;
 mod respond;
+mod slots;
 mod tcp;
 mod udp;
 
-pub use bind::BindError;
+pub use bind::{BindError, Protocol};
 pub use counters::Counters;
 pub use listen::{Limits, Server};
 pub use respond::{Response, Transport, respond};
 
-/// What one answer is made from: one generation of zones and steered answers.
+/// What one answer is made from: one generation of zones, steered answers and settings.
 #[derive(Debug)]
 pub struct Tables {
     zones: ZoneSet,
     steering: Arc<dyn Steering>,
+    dns: Dns,
     turns: Turns,
 }
 
@@ -55,7 +60,7 @@ impl Tables {
     pub fn of(model: &Model, answers: &Arc<AnswerTable>) -> Self {
         let zones = ZoneSet::new(model.zones.iter().cloned(), answers.steered_names().cloned());
         let steering: Arc<dyn Steering> = Arc::<AnswerTable>::clone(answers);
-        Self { turns: Turns::anywhere(), ..Self::new(zones, steering) }
+        Self { turns: Turns::anywhere(), ..Self::new(zones, steering, model.dns.clone()) }
     }
 
     /// The zones, with the names of the steered ones in them.
@@ -63,9 +68,9 @@ impl Tables {
         &self.zones
     }
 
-    /// Takes the zones, with the steered names among them, and the answers to these names.
-    pub fn new(zones: ZoneSet, steering: Arc<dyn Steering>) -> Self {
-        Self { zones, steering, turns: Turns::default() }
+    /// Takes the zones, with the steered names among them, the answers to these names, and the settings.
+    pub fn new(zones: ZoneSet, steering: Arc<dyn Steering>, dns: Dns) -> Self {
+        Self { zones, steering, dns, turns: Turns::default() }
     }
 }
 

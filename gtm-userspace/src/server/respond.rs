@@ -1,14 +1,14 @@
 //! From the bytes of a query to the bytes of its answer: a function of the message, the client and the tables. It does
 //! no input or output and keeps nothing but the turns of the rotation.
 
-use std::fmt;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use gtm_common::query::{Ecs, ParseError, Query};
-use gtm_common::wire::{MAX_NAME, class, rcode, rtype};
+use gtm_common::wire::{MAX_NAME, class, ede, rcode, rtype};
 
-use super::Tables;
 use super::message::{Content, Records, encode};
+use super::{Tables, identity};
 use crate::decision::Answer;
 use crate::decision::answer::Picked;
 use crate::decision::table::Steered;
@@ -27,16 +27,10 @@ pub enum Transport {
     /// One datagram: the answer has at most 1232 bytes, and no more than the client can take.
     Udp,
     /// A stream: the answer has at most 65,535 bytes.
-    Tcp,
-}
-
-impl fmt::Display for Transport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Udp => "UDP",
-            Self::Tcp => "TCP",
-        })
-    }
+    Tcp {
+        /// How long a connection may be idle, for those who ask (RFC 7828).
+        idle: Duration,
+    },
 }
 
 /// An answer.
@@ -50,11 +44,12 @@ pub struct Response {
 
 /// The answer to a message; `None` when it gets none.
 pub fn respond(message: &[u8], client: IpAddr, transport: Transport, tables: &Tables) -> Option<Response> {
-    match Query::parse(message) {
+    match Query::parse(message, tables.dns.ecs.heeds(client)) {
         Err(ParseError::Drop) => None,
         Err(ParseError::Reject(reject)) => {
-            let content = Content::error(reject.rcode);
-            Some(encode(reject.header, reject.question, reject.edns, &content, transport))
+            let extended_error = (reject.rcode == rcode::NOTIMP).then_some(ede::NOT_SUPPORTED);
+            let content = Content { extended_error, ..Content::error(reject.rcode) };
+            Some(encode(reject.header, reject.question, reject.edns, &content, transport, &tables.dns))
         }
         Ok(query) => {
             let ecs_client = query.edns.and_then(|edns| edns.ecs).as_ref().and_then(Ecs::client);
@@ -62,7 +57,7 @@ pub fn respond(message: &[u8], client: IpAddr, transport: Transport, tables: &Ta
             if ecs_client.is_none() {
                 content.scope = 0;
             }
-            Some(encode(query.header, Some(query.question), query.edns, &content, transport))
+            Some(encode(query.header, Some(query.question), query.edns, &content, transport, &tables.dns))
         }
     }
 }
@@ -73,9 +68,14 @@ fn answer<'t>(query: &Query<'_>, client: IpAddr, tables: &'t Tables) -> Content<
     let Ok(qname) = Name::from_wire(question.qname) else {
         return Content::error(rcode::FORMERR);
     };
-    // Class ANY is refused as well: RFC 8482 is about types, and nobody but a scanner asks for it.
-    if question.qclass != class::IN || matches!(question.qtype, rtype::AXFR | rtype::IXFR) {
-        return Content::error(rcode::REFUSED);
+    if matches!(question.qtype, rtype::AXFR | rtype::IXFR) {
+        return Content::refused(ede::PROHIBITED);
+    }
+    match question.qclass {
+        class::IN => {}
+        class::CH => return identity::answer(qname, question.qtype, &tables.dns),
+        // Class ANY as well: RFC 8482 is about types, and nobody but a scanner asks for it.
+        _ => return Content::refused(ede::NOT_AUTHORITATIVE),
     }
     let mut content = Content::default();
     let mut name = qname;
@@ -100,7 +100,7 @@ fn answer<'t>(query: &Query<'_>, client: IpAddr, tables: &'t Tables) -> Content<
             _ => return content,
         }
     }
-    if followed.is_empty() { Content::error(rcode::REFUSED) } else { content }
+    if followed.is_empty() { Content::refused(ede::NOT_AUTHORITATIVE) } else { content }
 }
 
 /// The steered answer, and the type under which its turns are counted. Type ANY gets one record set (RFC 8482), a

@@ -115,6 +115,6 @@ fn the_worked_scenario_is_what_the_design_says() {
         assert_eq!((domain.policy, uses), (Policy::NearestSource, expect.to_vec()));
     }
     let www: crate::name::Name = "www.cloud-example.com".parse().unwrap();
-    let node = &model.zones[0].nodes[&www];
+    let node = model.zones[0].nodes.get(&www).unwrap();
     assert_eq!(*node[&gtm_common::wire::rtype::A].rdata[0], [203, 0, 113, 80]);
 }

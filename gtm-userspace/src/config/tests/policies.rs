@@ -453,6 +453,17 @@ fn the_next_free_ordinal_is_named() {
 }
 
 #[test]
+fn tcp_limits_are_taken_from_the_file() {
+    let read = |lines: &str| {
+        let service = model("interfaces = [\"eth0\"]", lines).service;
+        (service.tcp_connections, service.tcp_idle)
+    };
+    assert_eq!(read("interfaces = [\"eth0\"]"), (1000, Duration::from_secs(10)));
+    let written = "interfaces = [\"eth0\"]\ntcp_connections = 7\ntcp_idle = \"2s\"";
+    assert_eq!(read(written), (7, Duration::from_secs(2)));
+}
+
+#[test]
 fn control_and_store_lie_beside_the_file() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("example.com.zone"), ZONE).unwrap();

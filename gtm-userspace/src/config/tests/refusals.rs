@@ -75,6 +75,51 @@ fn nothing_written_is_ignored() {
     );
 }
 
+/// A table that is added at line 49, its keys from line 50 on.
+#[track_caller]
+fn check_dns(keys: &str, expect: &[&str]) {
+    check_bad("", &format!("[dns]\n{keys}"), expect);
+}
+
+#[test]
+fn settings_of_the_protocol() {
+    check_dns("nsdi = \"a\"", &["50: dns.nsdi: unknown key \"nsdi\"; did you mean \"nsid\"?"]);
+    check_dns(
+        "ecs = \"sometimes\"",
+        &[
+            "50: dns.ecs: \"sometimes\" is not one of the choices; allowed \"always\", \"never\" or a list like [\"192.0.2.0/24\"]",
+        ],
+    );
+    check_dns(
+        "ecs = true",
+        &["50: dns.ecs: true is a truth value; \"always\", \"never\" or a list of prefixes is expected"],
+    );
+    check_dns("ecs = []", &["50: dns.ecs: an empty list; at least one item is expected"]);
+    check_dns(
+        "ecs = [\"192.0.2.1\", \"192.0.2.1/24\"]",
+        &[
+            "50: dns.ecs[1]: \"192.0.2.1\" is an address without a length; write \"192.0.2.1/32\"",
+            "50: dns.ecs[2]: \"192.0.2.1/24\" is a prefix with bits set beyond its length; did you mean \"192.0.2.0/24\"?",
+        ],
+    );
+    check_dns(
+        "nsid = \"\"\nversion = 1\nextended_errors = \"yes\"",
+        &[
+            "50: dns.nsid: \"\" is 0 bytes long; allowed 1 to 64",
+            "51: dns.version: 1 is a whole number; a string is expected",
+            "52: dns.extended_errors: \"yes\" is a string; true or false is expected",
+        ],
+    );
+    let (long, longer) = ("x".repeat(65), "y".repeat(256));
+    check_dns(
+        &format!("nsid = \"{long}\"\nid = \"{longer}\""),
+        &[
+            &format!("50: dns.nsid: \"{long}\" is 65 bytes long; allowed 1 to 64"),
+            &format!("51: dns.id: \"{longer}\" is 256 bytes long; allowed 1 to 255"),
+        ],
+    );
+}
+
 #[test]
 fn all_problems_are_reported_at_once() {
     let text = "version = 1\n[service]\nlisten = 5\nxdp_mode = \"fast\"\n[source.a]\ncountries = [\"cn\"]\n[template.b]\n[pool.c]\nkind = \"ipv5\"\n[[domain]]\nname = \"a..b\"\n";
@@ -205,6 +250,19 @@ fn control_and_store_are_files() {
     );
 }
 
+#[test]
+fn tcp_limits_are_in_range() {
+    for (key, value, expect) in [
+        ("tcp_connections", "0", "0 is out of range; allowed 1 to 100000"),
+        ("tcp_connections", "100001", "100001 is out of range; allowed 1 to 100000"),
+        ("tcp_idle", "\"0s\"", "\"0s\" is out of range; allowed \"1s\" to \"10m\""),
+        ("tcp_idle", "\"11m\"", "\"11m\" is out of range; allowed \"1s\" to \"10m\""),
+    ] {
+        let line = format!("interfaces = [\"eth0\"]\n{key} = {value}");
+        check_bad("interfaces = [\"eth0\"]", &line, &[&format!("5: service.{key}: {expect}")]);
+    }
+}
+
 #[track_caller]
 fn check_listen(listen: &str, expect: &str) {
     let message = format!("3: service.listen[1]: \"{listen}\" is {expect}");
@@ -218,6 +276,16 @@ fn listening_is_on_exact_addresses() {
     check_listen("224.0.0.1", "a multicast address; a unicast address is expected");
     check_listen("255.255.255.255", "the broadcast address; a unicast address is expected");
     check_listen("::ffff:192.0.2.1", "an IPv4 address in IPv6 form; write it as IPv4");
+    for scoped in ["fe80::1", "[fe80::1%2]:53"] {
+        check_listen(
+            scoped,
+            "a link-local address, which means another host on every link; use a global or unique local one",
+        );
+    }
+    check_listen(
+        "[2001:db8::1%2]:53",
+        "with a scope, which only link-local addresses have; leave out \"%\" and what follows",
+    );
     check_listen("192.0.2.1:0", "without a usable port; allowed 1 to 65535");
     check_listen(
         "eth0",

@@ -318,3 +318,16 @@ fn the_alias_of_last_resort_hides_records() {
     check("", &domain("example.com", "{ fixed = [\"192.0.2.1\"] }"), &[]);
     check("", &domain("new.example.com", "{ fixed = [\"a.b\"] }"), &[]);
 }
+
+/// A host has an address in its zone, or by steering.
+#[test]
+fn a_steered_host_needs_no_address_in_the_zone() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("gtm.toml");
+    std::fs::write(&file, edited("", "")).unwrap();
+    let zone = ZONE.replace("www A 203.0.113.80\n", "@ MX 1 nowhere\n@ MX 2 www\n");
+    std::fs::write(folder.path().join("example.com.zone"), &zone).unwrap();
+    let loaded = load(&file).unwrap_or_else(|errors| panic!("{errors}"));
+    let missing = "MX \"nowhere.example.com\" has neither an A nor an AAAA record in the zone";
+    assert_eq!(said(&loaded.warnings), [format!("5: example.com: {missing}")]);
+}
