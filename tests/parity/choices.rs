@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use gtm_tests::dns::{apart, shown};
 use gtm_tests::query::{TTL, client_subnet, wire};
+use gtm_tests::random::Random;
 use gtm_tests::service::{Ran, run};
 use gtm_tests::{Datagram, Query, Service, privilege};
 use gtm_userspace::config::model::{Sticky, Target};
@@ -13,7 +14,7 @@ use gtm_userspace::decision::selection::Member;
 use gtm_userspace::decision::{Answer, Response, Selection};
 use gtm_userspace::name::Name;
 
-use gtm_tests::random::Random;
+use crate::location::is_client;
 
 const ROUNDS: u32 = 20;
 const NAMES: usize = 50;
@@ -27,7 +28,7 @@ pub(crate) fn service(names: usize) -> Service {
     let mut config = String::from(
         "version = 1\n[service]\nlisten = ['198.51.100.53', '2001:db8::53']\ninterfaces = ['none']\n\
          [zone.'example']\nfile = 'zone'\n\
-         [source.near]\nprefixes = ['10.0.0.0/8', '10.1.2.128/25', '2001:db8:a::/48', '2001:db8:a:1::/64']\n",
+         [source.near]\nprefixes = ['11.0.0.0/8', '11.1.2.128/25', '2001:db8:a::/48', '2001:db8:a:1::/64']\n",
     );
     for (kind, rtype, address) in [("ipv4", "A", "192.0.2.1"), ("ipv6", "AAAA", "2001:db8::1")] {
         for pool in [kind.to_owned(), format!("{kind}-near")] {
@@ -114,7 +115,7 @@ fn client(random: &mut Random) -> IpAddr {
     let near = random.one_in(2);
     if random.one_in(2) {
         let [b, c, d] = [random.byte(), random.byte(), random.byte()];
-        let first = if near { 10 } else { 1 + random.byte() % 126 };
+        let first = if near { 11 } else { 1 + random.byte() % 126 };
         Ipv4Addr::new(first, if near { 1 } else { b }, if near { 2 } else { c }, d).into()
     } else {
         let mut octets: [u8; 16] = random.bytes(16).try_into().unwrap();
@@ -170,7 +171,7 @@ fn whole_selections() {
                 let address = client(&mut random);
                 let (prefix, length) = subnet(&mut random, address);
                 query = query.with_opt(4096, vec![(ECS, client_subnet(prefix, length))]);
-                asking = prefix;
+                asking = if is_client(prefix) { prefix } else { from };
             }
             let steered = table.find(&name.parse::<Name>().unwrap(), qtype, asking).unwrap();
             let context = || format!("round {round}, {name} {qtype} for {asking}: {:?}", steered.answer);

@@ -4,8 +4,6 @@
 #[cfg(test)]
 mod choices;
 #[cfg(test)]
-mod generator;
-#[cfg(test)]
 mod location;
 #[cfg(test)]
 mod queries;

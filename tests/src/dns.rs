@@ -2,8 +2,6 @@
 
 use std::fmt::Write as _;
 
-use hickory_proto::op::Message;
-
 /// Length of a DNS header.
 const HEADER_LEN: usize = 12;
 /// Offset of the number of answers in it.
@@ -61,7 +59,7 @@ fn name_end(message: &[u8], mut at: usize) -> Option<usize> {
     }
 }
 
-/// The bytes in hexadecimal, 16 to a line, and what a resolver's library reads in them.
+/// The bytes in hexadecimal, 16 to a line, and what can be read in them, up to where it cannot.
 pub fn shown(message: &[u8]) -> String {
     let mut text = String::new();
     for line in message.chunks(16) {
@@ -71,9 +69,99 @@ pub fn shown(message: &[u8]) -> String {
         }
         text.push('\n');
     }
-    match Message::from_vec(message) {
-        Ok(message) => text + &message.to_string(),
-        Err(error) => text + &error.to_string(),
+    let mut reader = Shown { message, at: 0, text };
+    if reader.message().is_none() {
+        writeln!(reader.text, "; not readable from byte {} on", reader.at).ok();
+    } else if reader.at < message.len() {
+        writeln!(reader.text, "; {} more bytes from byte {} on", message.len() - reader.at, reader.at).ok();
+    }
+    reader.text
+}
+
+/// The question and the records of a message on one line, as far as they can be read.
+pub fn records(message: &[u8]) -> String {
+    let mut reader = Shown { message, at: 0, text: String::new() };
+    // What cannot be read is not shown.
+    reader.message();
+    let lines = reader.text.lines().filter(|line| !line.starts_with(';'));
+    lines.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>().join(", ")
+}
+
+/// Whether a message can be read from its beginning to its end.
+pub fn is_whole(message: &[u8]) -> bool {
+    let mut reader = Shown { message, at: 0, text: String::new() };
+    reader.message().is_some() && reader.at == message.len()
+}
+
+/// Writes a message as text, as far as it can be read.
+struct Shown<'m> {
+    message: &'m [u8],
+    at: usize,
+    text: String,
+}
+
+impl Shown<'_> {
+    fn message(&mut self) -> Option<()> {
+        let [id, flags, questions, answers, authorities, additionals] =
+            [self.word()?, self.word()?, self.word()?, self.word()?, self.word()?, self.word()?];
+        let names = ["QR", "AA", "TC", "RD", "RA", "Z", "AD", "CD"].into_iter();
+        let set = names.zip([15, 10, 9, 8, 7, 6, 5, 4]).filter(|(_, bit)| flags >> bit & 1 == 1);
+        let set: Vec<_> = set.map(|(name, _)| name).collect();
+        let (opcode, rcode) = (flags >> 11 & 15, flags & 15);
+        writeln!(self.text, "; id {id}, opcode {opcode}, rcode {rcode}, flags {}", set.join(" ")).ok()?;
+        writeln!(self.text, "; counts {questions}, {answers}, {authorities}, {additionals}").ok()?;
+        for _ in 0..questions {
+            let (name, rtype, class) = (self.name()?, self.word()?, self.word()?);
+            writeln!(self.text, "question    {name} class {class} type {rtype}").ok()?;
+        }
+        let sections = [("answer", answers), ("authority", authorities), ("additional", additionals)];
+        for (section, count) in sections {
+            for _ in 0..count {
+                let (name, rtype, class) = (self.name()?, self.word()?, self.word()?);
+                let ttl = (u32::from(self.word()?) << 16) | u32::from(self.word()?);
+                write!(self.text, "{section:<11} {name} {ttl:#x} class {class} type {rtype}:").ok()?;
+                let length = usize::from(self.word()?);
+                for byte in self.message.get(self.at..self.at + length)? {
+                    write!(self.text, " {byte:02x}").ok()?;
+                }
+                self.text.push('\n');
+                self.at += length;
+            }
+        }
+        Some(())
+    }
+
+    fn word(&mut self) -> Option<u16> {
+        let word = self.message.get(self.at..)?.first_chunk().map(|word| u16::from_be_bytes(*word))?;
+        self.at += 2;
+        Some(word)
+    }
+
+    /// A name; a pointer at its end is shown as one.
+    fn name(&mut self) -> Option<String> {
+        let mut name = String::new();
+        loop {
+            let length = *self.message.get(self.at)?;
+            if length >= 0xc0 {
+                return Some(format!("{name}->{}", self.word()? & 0x3fff));
+            }
+            self.at += 1;
+            let end = self.at + usize::from(length);
+            for byte in self.message.get(self.at..end)? {
+                match byte {
+                    b'.' | b'\\' => write!(name, "\\{}", char::from(*byte)).ok()?,
+                    b'!'..=b'~' => name.push(char::from(*byte)),
+                    _ => write!(name, "\\{byte:03}").ok()?,
+                }
+            }
+            self.at = end;
+            if length > 0 || name.is_empty() {
+                name.push('.');
+            }
+            if length == 0 {
+                return Some(name);
+            }
+        }
     }
 }
 
@@ -96,6 +184,29 @@ mod tests {
         assert_eq!(sorted(&one), sorted(&two));
         assert_ne!(sorted(&one), sorted(&other));
         assert_eq!(sorted(&one[..20]), one[..20]);
+    }
+
+    #[test]
+    fn what_can_be_read_is_shown() {
+        let query: Query = r"a\000.b A rd edns=512 do option=3".parse().unwrap();
+        let mut message = query.answer(&["10.0.0.1".into()], 0);
+        message.push(7);
+        let text = shown(&message);
+        let lines: Vec<_> = text.lines().skip_while(|line| !line.starts_with(';')).collect();
+        let whole = [
+            "; id 4660, opcode 0, rcode 0, flags QR AA RD",
+            "; counts 1, 1, 0, 1",
+            r"question    a\000.b. class 1 type 1",
+            "answer      ->12 0x1e class 1 type 1: 0a 00 00 01",
+            "additional  . 0x8000 class 1232 type 41:",
+            "; 1 more bytes from byte 49 on",
+        ];
+        assert_eq!(lines, whole);
+        let cut = shown(&message[..30]);
+        assert!(
+            cut.ends_with("question    a\\000.b. class 1 type 1\n; not readable from byte 30 on\n"),
+            "{cut}"
+        );
     }
 
     #[test]

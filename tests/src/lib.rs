@@ -14,6 +14,7 @@ pub mod gtm;
 pub mod leftover;
 pub mod link;
 pub mod namespace;
+pub mod parity;
 pub mod pass;
 pub mod privilege;
 pub mod process;

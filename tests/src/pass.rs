@@ -19,6 +19,8 @@ const BPF_PROG_LOAD: libc::c_long = 5;
 const BPF_LINK_CREATE: libc::c_long = 28;
 const BPF_PROG_TYPE_XDP: u32 = 6;
 const BPF_XDP: u32 = 37;
+/// The program takes frames in several buffers, so the device and its peer keep a large MTU.
+const BPF_F_XDP_HAS_FRAGS: u32 = 1 << 5;
 const XDP_FLAGS_DRV_MODE: u32 = 1 << 2;
 
 /// `r0 = XDP_PASS; exit`, as two instructions of eight bytes.
@@ -73,6 +75,7 @@ fn load() -> io::Result<OwnedFd> {
         instruction_count: 2,
         instructions: user_pointer(INSTRUCTIONS.as_ptr()),
         license: user_pointer(LICENSE.as_ptr()),
+        flags: BPF_F_XDP_HAS_FRAGS,
         ..Load::default()
     };
     // SAFETY: the attributes belong to this command, and both pointers in them are to constants: two whole

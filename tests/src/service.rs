@@ -156,9 +156,18 @@ pub const XDP_TX: u32 = 3;
 /// Runs the program on a frame and checks what holds for every frame: it is answered or passed untouched, and exactly
 /// one counter counts it.
 pub fn run(generation: &Generation, frame: &[u8]) -> anyhow::Result<(Ran, Outcome)> {
-    let before = generation.counters()?;
+    run_after(generation, &mut generation.counters()?, frame)
+}
+
+/// The same for many frames in a row: `counters` are those of the generation before this one and become those after it.
+pub fn run_after(
+    generation: &Generation,
+    counters: &mut Counters,
+    frame: &[u8],
+) -> anyhow::Result<(Ran, Outcome)> {
     let (verdict, out) = generation.run(frame)?;
-    let outcome = counted(&before, &generation.counters()?)?;
+    let before = std::mem::replace(counters, generation.counters()?);
+    let outcome = counted(&before, counters)?;
     let ran = match verdict {
         XDP_TX if outcome == Outcome::Answered => Ran::Sent(out),
         XDP_PASS if outcome != Outcome::Answered && out == frame => Ran::Passed,

@@ -10,6 +10,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod build;
+mod fuzz;
+mod parity;
 mod process;
 mod requirement;
 mod run;
@@ -53,6 +55,24 @@ enum Verb {
         #[arg(value_name = "FILTER")]
         filters: Vec<String>,
     },
+    /// Send queries of every kind through the XDP program and the server: equal answers, or the program passes.
+    Parity {
+        /// How many queries.
+        #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+        queries: u64,
+        /// Which queries: the same number makes the same ones.
+        #[arg(long, value_name = "S", default_value_t = 1)]
+        seed: u64,
+    },
+    /// Let libFuzzer look for inputs that break a target, or each of them in turn.
+    Fuzz {
+        /// The target; without one, all of them.
+        #[arg(value_name = "TARGET", value_parser = fuzz::TARGETS)]
+        target: Option<String>,
+        /// How long each target runs.
+        #[arg(long, value_name = "N", default_value_t = 60)]
+        seconds: u32,
+    },
     /// Check what clippy cannot: the rules of the architecture and of the house.
     Tidy {
         /// Record the present map layout as that of the raised `ABI_VERSION`.
@@ -69,6 +89,8 @@ fn main() -> ExitCode {
         Verb::Run { config: Some(config), further, .. } => run::host(&config, &further),
         Verb::Test { quick: false, filters } => test::test(test::Tiers::All, &filters),
         Verb::Test { quick: true, filters } => test::test(test::Tiers::Unprivileged, &filters),
+        Verb::Parity { queries, seed } => parity::parity(queries, seed),
+        Verb::Fuzz { target, seconds } => fuzz::fuzz(target.as_deref(), seconds),
         Verb::Tidy { bless: false } => tidy::check(),
         Verb::Tidy { bless: true } => tidy::bless(),
     };

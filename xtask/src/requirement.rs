@@ -7,7 +7,7 @@ use std::process::Command;
 use std::{env, fs};
 
 use crate::process;
-use crate::toolchain::{LINKER_LLVM, Toolchain, find_linker};
+use crate::toolchain::{LINKER_LLVM, Toolchain, cargo_home, find_linker};
 
 /// What is going to be done, and so what has to be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub(crate) enum Purpose {
     QuickTest,
     /// Run all tests.
     Test,
+    /// Run the fuzzers.
+    Fuzz,
 }
 
 /// One thing the project needs.
@@ -51,14 +53,22 @@ pub(crate) enum Remedy {
     },
     /// The linker, built from its source against LLVM.
     BuildLinker,
+    /// A program of crates.io in a version that is known to work.
+    Crate {
+        /// The crate.
+        name: &'static str,
+        /// Its version.
+        version: &'static str,
+    },
     /// Something to be typed: it concerns a part of the reader's own installation.
     Typed(&'static str),
 }
 
-const BUILD: &[Purpose] = &[Purpose::Build, Purpose::Run, Purpose::QuickTest, Purpose::Test];
+const BUILD: &[Purpose] = &[Purpose::Build, Purpose::Run, Purpose::QuickTest, Purpose::Test, Purpose::Fuzz];
 const CHECKS: &[Purpose] = &[Purpose::QuickTest, Purpose::Test];
 const SCENARIO: &[Purpose] = &[Purpose::Run, Purpose::Test];
 const TEST: &[Purpose] = &[Purpose::Test];
+const FUZZ: &[Purpose] = &[Purpose::Fuzz];
 
 /// Everything, in the order in which it is installed.
 pub(crate) const REQUIREMENTS: &[Requirement] = &[
@@ -126,11 +136,32 @@ pub(crate) const REQUIREMENTS: &[Requirement] = &[
         remedy: Remedy::Packages(&["dnsperf"]),
     },
     Requirement {
+        name: "named-checkzone",
+        why: "judges the same zone files as our loader",
+        needed_for: CHECKS,
+        probe: || probe_program("named-checkzone"),
+        remedy: Remedy::Packages(&["bind9-utils"]),
+    },
+    Requirement {
         name: "gdnsd",
         why: "answers the same questions as the established peer, to be compared with",
         needed_for: TEST,
         probe: || probe_program("gdnsd"),
         remedy: Remedy::Service { package: "gdnsd", unit: "gdnsd.service" },
+    },
+    Requirement {
+        name: "C++ compiler",
+        why: "compiles libFuzzer",
+        needed_for: FUZZ,
+        probe: || probe_program("c++"),
+        remedy: Remedy::Packages(&["g++"]),
+    },
+    Requirement {
+        name: "cargo-fuzz",
+        why: "builds the fuzz targets so that libFuzzer sees what they do",
+        needed_for: FUZZ,
+        probe: probe_cargo_fuzz,
+        remedy: Remedy::Crate { name: "cargo-fuzz", version: "0.13.2" },
     },
 ];
 
@@ -152,6 +183,15 @@ fn probe_linker() -> Result<String, String> {
     let path = find_linker().ok_or("neither in PATH nor in ~/.cargo/bin")?;
     let output = Command::new(&path).arg("--version").output().map_err(|error| error.to_string())?;
     linker_verdict(&path, &String::from_utf8_lossy(&output.stdout), &String::from_utf8_lossy(&output.stderr))
+}
+
+/// A subcommand of cargo is looked for where cargo installs, too.
+fn probe_cargo_fuzz() -> Result<String, String> {
+    let installed = cargo_home().map(|home| home.join("bin/cargo-fuzz")).filter(|path| path.is_file());
+    let found = installed.or_else(|| process::in_path("cargo-fuzz"));
+    found
+        .map(|path| path.display().to_string())
+        .ok_or_else(|| "neither in PATH nor where cargo installs".to_owned())
 }
 
 fn linker_verdict(path: &Path, stdout: &str, stderr: &str) -> Result<String, String> {
@@ -210,6 +250,8 @@ mod tests {
         };
         assert_eq!(names(Purpose::Build), ["compiler with library source", "bpf-linker"]);
         assert_eq!(names(Purpose::Run), ["compiler with library source", "bpf-linker", "ip", "dig"]);
-        assert_eq!(names(Purpose::Test).len(), REQUIREMENTS.len());
+        let fuzzing = ["compiler with library source", "bpf-linker", "C++ compiler", "cargo-fuzz"];
+        assert_eq!(names(Purpose::Fuzz), fuzzing);
+        assert_eq!(names(Purpose::Test).len(), REQUIREMENTS.len() - 2);
     }
 }

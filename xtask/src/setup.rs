@@ -31,6 +31,8 @@ struct Plan {
     masked: Vec<&'static str>,
     packages: Vec<&'static str>,
     build_linker: bool,
+    /// Crates with their versions.
+    crates: Vec<(&'static str, &'static str)>,
     typed: Vec<&'static str>,
 }
 
@@ -100,6 +102,7 @@ impl Plan {
                         plan.packages.push("llvm-22-dev");
                     }
                 }
+                Remedy::Crate { name, version } => plan.crates.push((name, version)),
                 Remedy::Typed(command) => plan.typed.push(command),
             }
         }
@@ -138,6 +141,11 @@ impl Plan {
             println!("{:<10}{}", "install", process::shown(&command));
             process::run(&mut command)?;
         }
+        for (name, version) in &self.crates {
+            let mut command = install_crate(name, version);
+            println!("{:<10}{}", "install", process::shown(&command));
+            process::run(&mut command)?;
+        }
         Ok(())
     }
 
@@ -155,6 +163,7 @@ impl Plan {
         if self.build_linker {
             lines.push(process::shown(&install_linker()));
         }
+        lines.extend(self.crates.iter().map(|(name, version)| process::shown(&install_crate(name, version))));
         lines.extend(self.typed.iter().map(ToString::to_string));
         indented(&lines)
     }
@@ -188,11 +197,14 @@ fn apt_commands(packages: &[&str]) -> [Command; 2] {
 
 /// The linker in a version that is known to work; a later one may no longer offer this LLVM.
 fn install_linker() -> Command {
-    let mut command = cargo();
+    let mut command = install_crate("bpf-linker", "0.13.0");
+    command.args(["--no-default-features", "--features", "llvm-22"]).env("LLVM_PREFIX", llvm_prefix());
     command
-        .args(["install", "bpf-linker", "--version", "0.13.0", "--locked", "--no-default-features"])
-        .args(["--features", "llvm-22"])
-        .env("LLVM_PREFIX", llvm_prefix());
+}
+
+fn install_crate(name: &str, version: &str) -> Command {
+    let mut command = cargo();
+    command.args(["install", name, "--version", version, "--locked"]);
     command
 }
 
@@ -261,10 +273,12 @@ mod tests {
     #[test]
     fn commands_to_type_are_exact() {
         let user = Machine { root: false, ..FRESH };
-        let text = Plan::new(&rows(&["bpf-linker", "clippy", "dig"]), user).typed_commands(user);
+        let text =
+            Plan::new(&rows(&["bpf-linker", "clippy", "dig", "cargo-fuzz"]), user).typed_commands(user);
         let expect = "  sudo DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 update
   sudo DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 install --yes --no-install-recommends --no-remove llvm-22-dev bind9-dnsutils
   LLVM_PREFIX=/usr/lib/llvm-22 cargo install bpf-linker --version 0.13.0 --locked --no-default-features --features llvm-22
+  cargo install cargo-fuzz --version 0.13.2 --locked
   rustup component add clippy";
         assert_eq!(text, expect);
 
