@@ -1,0 +1,6 @@
+//! The target `zone` under libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    gtm_fuzz::zone::run(data);
+});
