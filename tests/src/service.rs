@@ -27,7 +27,7 @@ pub struct Service {
     model: Arc<Model>,
     partition: Partition,
     decider: Decider,
-    tables: Tables,
+    tables: Arc<Tables>,
 }
 
 impl Service {
@@ -71,7 +71,7 @@ impl Service {
 
     fn of(model: Arc<Model>, partition: Partition, conditions: Conditions) -> Self {
         let decider = Decider::new(Arc::clone(&model), &partition, conditions);
-        Self { tables: Tables::of(&model, decider.table()), model, partition, decider }
+        Self { tables: Arc::new(Tables::of(&model, decider.table())), model, partition, decider }
     }
 
     /// The configuration.
@@ -135,7 +135,7 @@ impl Service {
 
     /// Loads the program with this table, which takes root.
     pub fn generation(&self) -> anyhow::Result<Generation> {
-        Ok(Generation::load(&self.model.service.listen, self.decider.table())?)
+        Ok(Generation::load(&self.model.service.listen, &self.tables, self.decider.table())?)
     }
 }
 
@@ -169,9 +169,9 @@ pub fn run_after(
     let before = std::mem::replace(counters, generation.counters()?);
     let outcome = counted(&before, counters)?;
     let ran = match verdict {
-        XDP_TX if outcome == Outcome::Answered => Ran::Sent(out),
-        XDP_PASS if outcome != Outcome::Answered && out == frame => Ran::Passed,
-        XDP_PASS if outcome != Outcome::Answered => return Err(anyhow!("passed, but changed")),
+        XDP_TX if outcome.is_answer() => Ran::Sent(out),
+        XDP_PASS if !outcome.is_answer() && out == frame => Ran::Passed,
+        XDP_PASS if !outcome.is_answer() => return Err(anyhow!("passed, but changed")),
         other => return Err(anyhow!("verdict {other}, counted as {}", outcome.name())),
     };
     Ok((ran, outcome))
