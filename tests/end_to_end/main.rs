@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod control;
+mod letter_case;
 mod lifecycle;
 mod links;
 mod load;
