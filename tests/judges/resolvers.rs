@@ -7,13 +7,14 @@ mod resolver;
 mod unbound;
 
 use gtm_common::counters::Outcome;
-use gtm_tests::counters::snapshot;
+use gtm_tests::counters::{risen, snapshot};
 
 use crate::can_run;
 use crate::network::{DEVICE, Network, Server};
 use crate::printed::Lines;
 use faulty::{Fault, FaultyServer};
 use resolver::{Family, Resolver, Software};
+use unbound::Subnets;
 
 /// What is asked, and what is to be read beside the question. What a resolver knows from an earlier question it does not ask for
 /// again.
@@ -72,6 +73,8 @@ const QUESTIONS: &[(&str, &[&str])] = &[
     ),
 ];
 
+const UNBOUND: Software = Software::Unbound(Subnets::Kept);
+
 /// A record set that fits no datagram, and how many records it has.
 const LARGE: (&str, usize) = ("large.example.com. TXT", 8);
 
@@ -82,7 +85,7 @@ fn named_resolves_through_us() {
 
 #[test]
 fn unbound_resolves_through_us() {
-    resolves_through_us(Software::Unbound);
+    resolves_through_us(UNBOUND);
 }
 
 fn resolves_through_us(software: Software) {
@@ -114,6 +117,43 @@ fn resolves_through_us(software: Software) {
     }
 }
 
+/// Whom a resolver asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Us,
+    /// It knows.
+    Nobody,
+}
+
+/// What it is answered for one client it keeps for those that are answered the same, and for no others.
+#[test]
+fn unbound_keeps_answers_by_client_subnet() {
+    if !can_run(&["dig", "unbound"]) {
+        return;
+    }
+    let network = Network::build();
+    let servers = [Server::Root, Server::Edge].map(|server| network.start(server));
+    let resolver = Resolver::start(&network, Software::Unbound(Subnets::Sent), Family::Ipv4);
+    let check = |client: &str, address: &str, asked: Asked| {
+        network.judges.add_address("lo", client.parse().unwrap()).unwrap();
+        let ask = || resolver.ask(&format!("-b {client} www.example.com. A"));
+        let (lines, counted) = risen(network.namespace(Server::Edge), DEVICE, ask).unwrap();
+        assert!(lines.contains(&format!("answer www.example.com. IN A {address}")), "{client}: {lines:?}");
+        assert_eq!(!counted.is_empty(), asked == Asked::Us, "{client}: {counted:?}");
+    };
+    check("192.0.2.77", "203.0.113.20", Asked::Us);
+    check("203.0.113.77", "203.0.113.10", Asked::Us);
+    check("192.0.2.78", "203.0.113.20", Asked::Nobody);
+    // In 200.0.0.0/5, as the one before.
+    check("201.0.0.1", "203.0.113.10", Asked::Nobody);
+    check("192.0.3.1", "203.0.113.10", Asked::Us);
+    let complaints = resolver.complaints();
+    assert!(complaints.is_empty(), "{complaints:#?}");
+    for gtm in servers {
+        gtm.stop().unwrap();
+    }
+}
+
 #[test]
 fn faulty_servers_are_found_out() {
     if !can_run(&["dig", "named", "unbound"]) {
@@ -128,10 +168,10 @@ fn faulty_servers_are_found_out() {
         let complaints = resolver.complaints();
         assert!(complaints.concat().contains(complaint), "{software:?} {fault:?}: {complaints:#?}");
     };
-    check(Software::Unbound, Fault::LowerCase, "wrong 0x20-ID in reply qname");
-    check(Software::Unbound, Fault::NoEdns, "attempt without EDNS");
-    check(Software::Unbound, Fault::Refuses, "was THROWAWAY");
-    check(Software::Unbound, Fault::NotAuthoritative, "REC_LAME");
+    check(UNBOUND, Fault::LowerCase, "wrong 0x20-ID in reply qname");
+    check(UNBOUND, Fault::NoEdns, "attempt without EDNS");
+    check(UNBOUND, Fault::Refuses, "was THROWAWAY");
+    check(UNBOUND, Fault::NotAuthoritative, "REC_LAME");
     check(Software::Named, Fault::NoEdns, "EDNS0Fail");
     check(Software::Named, Fault::Refuses, "REFUSED unexpected RCODE");
     check(Software::Named, Fault::NotAuthoritative, "DNS format error");

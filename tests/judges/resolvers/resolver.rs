@@ -10,7 +10,8 @@ use gtm_tests::privilege::in_path;
 use gtm_tests::{Namespace, Process};
 use tempfile::TempDir;
 
-use super::{named, unbound};
+use super::named;
+use super::unbound::{self, Subnets};
 use crate::DEADLINE;
 use crate::network::{Network, Server};
 use crate::printed::{Lines, read};
@@ -19,7 +20,7 @@ use crate::printed::{Lines, read};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Software {
     Named,
-    Unbound,
+    Unbound(Subnets),
 }
 
 /// The one family over which it asks, and is asked.
@@ -43,7 +44,7 @@ impl Software {
     pub(crate) fn program(self) -> &'static str {
         match self {
             Self::Named => "named",
-            Self::Unbound => "unbound",
+            Self::Unbound(_) => "unbound",
         }
     }
 }
@@ -69,7 +70,9 @@ impl Resolver {
         let base = folder.path().display();
         let (config, arguments, ready) = match software {
             Software::Named => (named::config(&base, family), named::arguments(family), named::READY),
-            Software::Unbound => (unbound::config(&base, family), unbound::ARGUMENTS, unbound::READY),
+            Software::Unbound(subnets) => {
+                (unbound::config(&base, family, subnets), unbound::ARGUMENTS, unbound::READY)
+            }
         };
         fs::write(at("config"), config).unwrap();
 
@@ -109,13 +112,13 @@ impl Resolver {
     pub(crate) fn complaints(mut self) -> Vec<String> {
         let counted = match self.software {
             Software::Named => named::counted(&self.judges, self.family),
-            Software::Unbound => Vec::new(),
+            Software::Unbound(_) => Vec::new(),
         };
         // Whoever has ended has written all it will.
         assert!(self.process.stop().unwrap().success(), "{}", self.output());
         let logged = match self.software {
             Software::Named => named::logged(&self.output()),
-            Software::Unbound => unbound::logged(&self.output()),
+            Software::Unbound(_) => unbound::logged(&self.output()),
         };
         [counted, logged].concat()
     }

@@ -24,7 +24,20 @@ pub(super) const READY: &str = "start of service";
 
 pub(super) const ARGUMENTS: &[&str] = &["-d", "-c"];
 
-pub(super) fn config(folder: &impl Display, family: Family) -> String {
+/// What becomes of the networks of its clients (RFC 7871).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Subnets {
+    /// No server is told of them.
+    Kept,
+    /// Every server is.
+    Sent,
+}
+
+pub(super) fn config(folder: &impl Display, family: Family, subnets: Subnets) -> String {
+    let (modules, subnet) = match subnets {
+        Subnets::Kept => ("iterator", ""),
+        Subnets::Sent => ("subnetcache iterator", "send-client-subnet: 0.0.0.0/0"),
+    };
     let other = match family {
         Family::Ipv4 => "do-ip6",
         Family::Ipv6 => "do-ip4",
@@ -38,9 +51,11 @@ pub(super) fn config(folder: &impl Display, family: Family) -> String {
   use-syslog: no
   verbosity: 4
   interface: {}
+  access-control: 0.0.0.0/0 allow
   {other}: no
   root-hints: "hints"
-  module-config: "iterator"
+  module-config: "{modules}"
+  {subnet}
   use-caps-for-id: yes
   qname-minimisation: yes
   qname-minimisation-strict: yes
