@@ -63,16 +63,15 @@ impl FaultyServer {
 
 impl Fault {
     fn spoil(self, query: &[u8], mut answer: Vec<u8>) -> Vec<u8> {
-        let name_len = 1 + answer[QUESTION..].iter().position(|byte| *byte == 0).unwrap();
-        let question_end = QUESTION + name_len + QUESTION_FIXED_LEN;
+        let name_end = QUESTION + 1 + answer[QUESTION..].iter().position(|byte| *byte == 0).unwrap();
         let mut only_code = |code| {
-            answer.truncate(question_end);
+            answer.truncate(name_end + QUESTION_FIXED_LEN);
             answer[CODE] = code;
             answer[ANSWER_COUNT..QUESTION].fill(0);
         };
         match self {
             // No length of a label is that of a letter.
-            Self::LowerCase => answer[QUESTION..question_end].make_ascii_lowercase(),
+            Self::LowerCase => answer[QUESTION..name_end].make_ascii_lowercase(),
             Self::NoEdns if query[ADDITIONAL_COUNT..QUESTION] == [0, 0] => {}
             Self::NoEdns => only_code(FORMERR),
             Self::Refuses => only_code(REFUSED),
