@@ -130,7 +130,7 @@ fn case(file: &str, about: &str, entries: &[(usize, &str, String)]) -> Case {
         }
         Some(digits) => Some(bytes(digits)),
     };
-    let transports = value("over").unwrap_or("udp").split_whitespace().map(transport).collect();
+    let transports = value("over").unwrap_or("udp tcp").split_whitespace().map(transport).collect();
     let clients = clients.map(|client| client.parse().unwrap()).collect();
     Case { place, about: about.to_owned(), message, clients, transports, kernel, answer }
 }
