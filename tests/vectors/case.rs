@@ -103,12 +103,13 @@ fn case(file: &str, about: &str, entries: &[(usize, &str, String)]) -> Case {
         );
     }
     let ask = value("ask").unwrap_or_else(|| panic!("{place}: begins without `ask`"));
-    let query = match ask.strip_prefix("hex ") {
-        Some(_) => None,
-        None => Some(ask.parse::<Query>().unwrap_or_else(|error| panic!("{place}: {error:#}"))),
-    };
     let bytes = |digits: &str| hex(digits).unwrap_or_else(|error| panic!("{place}: {error}"));
-    let message = query.as_ref().map_or_else(|| bytes(ask.trim_start_matches("hex")), Query::bytes);
+    let (message, query) = if let Some(digits) = ask.strip_prefix("hex ") {
+        (bytes(digits), None)
+    } else {
+        let query: Query = ask.parse().unwrap_or_else(|error| panic!("{place}: {error:#}"));
+        (query.bytes(), Some(query))
+    };
     let clients = value("from").unwrap_or("192.0.2.1 2001:db8:1::1").split_whitespace();
     let transport = |word| match word {
         "udp" => Transport::Udp,

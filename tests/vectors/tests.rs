@@ -10,7 +10,8 @@ use gtm_tests::{Datagram, Service, privilege};
 
 use crate::case::{self, Case, Kernel, Transport};
 
-/// Goes through all cases over these transports, each with what `load` makes of its configuration, and then tells every one that failed.
+/// Goes through all cases over these transports, each with what `load` makes of its configuration, and then tells every
+/// one that failed.
 fn check_all<T>(
     over: &[Transport],
     load: impl Fn(Service) -> T,
