@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use gtm_common::counters::Outcome;
@@ -18,6 +19,8 @@ use gtm_userspace::server::{Tables, Transport, respond};
 
 use crate::Datagram;
 
+/// How long a TCP connection may be idle, for those who ask.
+const TCP_IDLE: Duration = Duration::from_secs(10);
 /// Port that queries come from.
 const CLIENT_PORT: u16 = 40_000;
 
@@ -123,6 +126,12 @@ impl Service {
     /// The server's answer over UDP; `None` when it gives none.
     pub fn respond(&self, message: &[u8], client: IpAddr) -> Option<Vec<u8>> {
         respond(message, client, Transport::Udp, &self.tables).map(|response| response.bytes)
+    }
+
+    /// The server's answer over TCP; `None` when it gives none.
+    pub fn respond_over_tcp(&self, message: &[u8], client: IpAddr) -> Option<Vec<u8>> {
+        let transport = Transport::Tcp { idle: TCP_IDLE };
+        respond(message, client, transport, &self.tables).map(|response| response.bytes)
     }
 
     /// The query as a datagram from this client to the first served address of its family.

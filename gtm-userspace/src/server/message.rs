@@ -116,8 +116,11 @@ pub(super) fn encode(
     }
 
     let authoritative = if content.authoritative { flags::AA } else { 0 };
-    let copied = header.flags & (flags::OPCODE | flags::RD);
-    let flags = flags::QR | copied | authoritative | truncated | (response_code & HEADER_RCODE);
+    let opcode = header.flags & flags::OPCODE;
+    // RD means something in a QUERY alone; other opcodes have a zero there (RFC 2136 section 2.2).
+    let recursion_desired = if opcode == 0 { header.flags & flags::RD } else { 0 };
+    let flags =
+        flags::QR | opcode | recursion_desired | authoritative | truncated | (response_code & HEADER_RCODE);
     let counts = [usize::from(question.is_some()), answers, authorities, additionals];
     Response { bytes: writer.finish(flags, counts), rcode: response_code }
 }
