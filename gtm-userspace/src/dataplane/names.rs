@@ -33,7 +33,7 @@ impl NameTable {
         // Names of one zone have the same below them.
         let mut shared: HashMap<&[TypeEntry], PageRef> = HashMap::new();
         let mut named = Vec::with_capacity(names.len());
-        for planned in names.iter().filter(|planned| is_readable(&planned.name)) {
+        for planned in names {
             let below = match planned.below.as_deref() {
                 None => NOT_OURS,
                 Some(types) => *shared.entry(types).or_insert_with(|| {
@@ -76,12 +76,6 @@ impl Placed {
     fn hash(&self, key: u64) -> NameHash {
         self.words.iter().fold(NameHash::new(key, self.class), |hash, word| hash.add(*word))
     }
-}
-
-/// False for what the program does not read as this name: it ends a name at its first zero byte, and one in a label is not
-/// the end.
-pub(super) fn is_readable(name: &Name) -> bool {
-    name.labels().all(|label| !label.contains(&0))
 }
 
 /// Linear probing; `None` when a name would land too far from its bucket, or behind one with the same tag.
