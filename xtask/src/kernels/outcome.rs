@@ -110,8 +110,8 @@ impl Tried {
     /// | refusal | refused, and told which kernel is needed |
     fn wrong(&self) -> Option<String> {
         let fact = |kind: &str| self.facts.get(kind).map(String::as_str);
-        if let Some(broken) = &self.broken {
-            return Some(broken.clone());
+        if let Some(broken) = fact("broken").or(self.broken.as_deref()) {
+            return Some(broken.to_owned());
         }
         match (self.expected, fact("refused")) {
             (Expected::Everything, Some(sentence)) => Some(format!("refused: {sentence}")),
@@ -191,6 +191,7 @@ mod tests {
             Some("not all tests of the program passed"),
         );
         check(everything, &refused, Some("refused: this is 5.10; 6.1 or newer is needed"));
+        check(everything, &[ALL[0], "fact broken prog_run ended"], Some("prog_run ended"));
         check(refusal, &refused, None);
         check(refusal, &["fact refused EINVAL"], Some("does not say what or newer is needed: EINVAL"));
         check(refusal, &ALL, Some("not refused, although older than what is stated"));
