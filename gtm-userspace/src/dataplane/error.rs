@@ -45,6 +45,17 @@ pub enum DataplaneError {
         /// What the kernel said.
         source: ProgramError,
     },
+    /// The kernel is older than those the program is made for.
+    #[error(
+        "this is Linux {release}, and Linux {needed} or newer is needed to answer in the kernel; \
+         `xdp_mode = \"off\"` leaves everything to the daemon"
+    )]
+    OldKernel {
+        /// What it calls itself.
+        release: String,
+        /// The oldest version that does.
+        needed: String,
+    },
     /// The object was built for another layout of the maps.
     #[error(
         "the BPF object is not of map layout {}; build gtm anew from one commit",
@@ -55,7 +66,7 @@ pub enum DataplaneError {
     #[error("the kernel did not create the maps: {}", chain(.0))]
     Load(#[source] aya::EbpfError),
     /// The verifier did not take the program, or the kernel lacks something.
-    #[error("the kernel did not accept the program; Linux 6.1 or newer is needed: {}", chain(.0))]
+    #[error("the kernel did not accept the program: {}", chain(.0))]
     Verify(#[source] ProgramError),
     /// A map cannot be used.
     #[error("map {map}: {problem}")]
