@@ -105,19 +105,26 @@ impl DataplaneError {
 
 /// An error with its causes, each after a colon.
 pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
+    let mut whole = error.to_string();
+    let mut text = shortened(&whole);
     let mut source = error.source();
     while let Some(cause) = source {
         let cause_text = cause.to_string();
-        // The verifier's log runs to pages; its end says what was refused.
-        let tail = cause_text.char_indices().rev().nth(600).map_or(0, |(position, _)| position);
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(cause_text.get(tail..).unwrap_or_default());
+        if !whole.contains(&cause_text) {
+            text = format!("{text}: {}", shortened(&cause_text));
+            whole.push_str(&cause_text);
         }
         source = cause.source();
     }
     text
+}
+
+/// The verifier's log runs to pages: the first line of an error and its end say what was refused.
+fn shortened(text: &str) -> String {
+    match text.char_indices().rev().nth(600).and_then(|(end, _)| text.get(end..)) {
+        Some(end) => format!("{} ..\n{end}", text.lines().next().unwrap_or_default()),
+        None => text.to_owned(),
+    }
 }
 
 /// The system's error at the end of the chain.
@@ -130,4 +137,18 @@ pub(super) fn os_error(error: &(dyn std::error::Error + 'static)) -> Option<i32>
         current = error.source();
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_log_the_end_is_shown() {
+        assert_eq!(shortened("refused: r1 = 1\ninvalid access"), "refused: r1 = 1\ninvalid access");
+        let shown = shortened(&format!("refused: r1 = 1\n{}\ninvalid access", "r2 = 1\n".repeat(1000)));
+        assert!(shown.starts_with("refused: r1 = 1 ..\n"), "{shown}");
+        assert!(shown.ends_with("r2 = 1\n\ninvalid access"), "{shown}");
+        assert!(shown.len() < 650, "{} bytes", shown.len());
+    }
 }

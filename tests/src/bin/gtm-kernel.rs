@@ -54,7 +54,7 @@ fn examine() -> anyhow::Result<()> {
     match load() {
         Ok(instructions) => fact("verified", &instructions),
         Err(error) => {
-            say(&log_end(error.as_ref()));
+            log_end(error.as_ref()).lines().for_each(say);
             fact("refused", &error.to_string());
             return Ok(());
         }
@@ -137,8 +137,9 @@ fn lines(from: Option<impl io::Read>) -> impl Iterator<Item = String> {
     from.into_iter().flat_map(|from| BufReader::new(from).lines().map_while(Result::ok))
 }
 
+/// Says a fact, which has one line.
 fn fact(kind: &str, text: &str) {
-    say(&format!("fact {kind} {text}"));
+    say(&format!("fact {kind} {}", text.lines().next().unwrap_or_default()));
 }
 
 /// A whole line at once: a guest's kernel writes to the same terminal.

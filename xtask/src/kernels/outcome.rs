@@ -52,41 +52,10 @@ impl Outcome {
     }
 
     /// Runs a trial, shows what it prints, and ends it when it takes too long.
-    pub(super) fn of(from: &str, expected: Expected, mut command: Command) -> anyhow::Result<Self> {
+    pub(super) fn of(from: &str, expected: Expected, command: Command) -> anyhow::Result<Self> {
         println!("== {from}: {}", process::shown(&command));
         let start = Instant::now();
-        let (reader, writer) = pipe()?;
-        command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
-        let mut child =
-            command.spawn().with_context(|| format!("cannot run {}", command.get_program().display()))?;
-        // It holds the writing ends: only without them the reader sees the end.
-        drop(command);
-
-        let (sender, lines) = channel();
-        let reading = thread::spawn(move || {
-            let lines = BufReader::new(reader).split(b'\n').map_while(Result::ok);
-            lines.map_while(|line| sender.send(line).ok()).count()
-        });
-        let (mut facts, mut broken) = (BTreeMap::new(), None);
-        loop {
-            match lines.recv_timeout(LIMIT.saturating_sub(start.elapsed())) {
-                Ok(line) => {
-                    // A serial line ends its lines with two characters.
-                    let line = String::from_utf8_lossy(&line).trim_end().to_owned();
-                    println!("{from}: {line}");
-                    facts.extend(fact(&line));
-                }
-                Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => {
-                    broken = Some(format!("not done within {} minutes", LIMIT.as_secs() / 60));
-                    child.kill().context("a trial that takes too long cannot be ended")?;
-                    break;
-                }
-            }
-        }
-        let status = child.wait().context("a trial did not end")?;
-        drop(reading.join());
-        let broken = broken.or_else(|| (!status.success()).then(|| format!("ended with {status}")));
+        let (facts, broken) = listen(from, command, LIMIT)?;
         let tried = Tried { expected, facts, broken, time: start.elapsed() };
         Ok(Self { from: from.to_owned(), tried: Some(tried) })
     }
@@ -126,6 +95,45 @@ impl Tried {
             (Expected::Refusal, None) => Some("not refused, although older than what is stated".to_owned()),
         }
     }
+}
+
+/// Runs a trial to its end: its facts, and why it did not come to it.
+fn listen(
+    from: &str,
+    mut command: Command,
+    limit: Duration,
+) -> anyhow::Result<(BTreeMap<String, String>, Option<String>)> {
+    let start = Instant::now();
+    let (reader, writer) = pipe()?;
+    command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
+    let name = command.get_program().display().to_string();
+    let mut child = command.spawn().with_context(|| format!("cannot run {name}"))?;
+    // It holds the writing ends: only without them the reader sees the end.
+    drop(command);
+
+    let (sender, lines) = channel();
+    thread::spawn(move || {
+        let lines = BufReader::new(reader).split(b'\n').map_while(Result::ok);
+        lines.map_while(|line| sender.send(line).ok()).count()
+    });
+    let mut facts = BTreeMap::new();
+    let broken = loop {
+        match lines.recv_timeout(limit.saturating_sub(start.elapsed())) {
+            Ok(line) => {
+                // A serial line ends its lines with two characters.
+                let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+                println!("{from}: {line}");
+                facts.extend(fact(&line));
+            }
+            Err(RecvTimeoutError::Disconnected) => break None,
+            Err(RecvTimeoutError::Timeout) => {
+                child.kill().with_context(|| format!("{name} cannot be ended"))?;
+                break Some(format!("not done within {} minutes", limit.as_secs() / 60));
+            }
+        }
+    };
+    let status = child.wait().with_context(|| format!("{name} did not end"))?;
+    Ok((facts, broken.or_else(|| (!status.success()).then(|| format!("ended with {status}")))))
 }
 
 /// From a line `fact KIND TEXT`.
@@ -202,9 +210,17 @@ mod tests {
     fn a_trial_is_heard_to_its_end() {
         let mut command = Command::new("sh");
         command.args(["-c", "printf 'fact parity 5\\r\\nmore\\n'; exit 3"]);
-        let outcome = Outcome::of("here", Expected::Everything, command).unwrap();
-        assert_eq!(outcome.tried.as_ref().unwrap().facts, BTreeMap::from([("parity".into(), "5".into())]));
-        assert_eq!(outcome.wrong().as_deref(), Some("here: ended with exit status: 3"));
+        let (facts, broken) = listen("here", command, LIMIT).unwrap();
+        assert_eq!(facts, BTreeMap::from([("parity".into(), "5".into())]));
+        assert_eq!(broken.as_deref(), Some("ended with exit status: 3"));
+    }
+
+    #[test]
+    fn a_trial_without_an_end_is_ended() {
+        let mut command = Command::new("sleep");
+        command.arg("infinity");
+        let (facts, broken) = listen("here", command, Duration::ZERO).unwrap();
+        assert_eq!((facts.len(), broken.as_deref()), (0, Some("not done within 0 minutes")));
     }
 
     #[test]
