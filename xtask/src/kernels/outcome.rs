@@ -84,15 +84,18 @@ impl Tried {
         }
         match (self.expected, fact("refused")) {
             (Expected::Everything, Some(sentence)) => Some(format!("refused: {sentence}")),
-            (Expected::Everything, None) => {
-                if !fact("prog_run").is_some_and(|result| result.starts_with("ok.")) {
-                    return Some("not all tests of the program passed".to_owned());
-                }
-                fact("parity").is_none().then(|| "program and server were not found alike".to_owned())
-            }
+            (Expected::Everything, None) => match (fact("prog_run"), fact("parity")) {
+                (Some(result), Some(_)) if result.starts_with("ok.") => None,
+                (Some(result), None) if result.starts_with("ok.") => Some("ended without parity".to_owned()),
+                (Some(result), _) => Some(format!("tests of the program: {result}")),
+                (None, _) => Some("ended before the tests of the program".to_owned()),
+            },
             (Expected::Refusal, Some(sentence)) if sentence.contains(NEEDED) => None,
             (Expected::Refusal, Some(sentence)) => Some(format!("does not say what {NEEDED}: {sentence}")),
-            (Expected::Refusal, None) => Some("not refused, although older than what is stated".to_owned()),
+            (Expected::Refusal, None) if fact("verified").is_some() => {
+                Some("not refused, although older than what is needed".to_owned())
+            }
+            (Expected::Refusal, None) => Some("ended before the program was loaded".to_owned()),
         }
     }
 }
@@ -190,20 +193,17 @@ mod tests {
         let (everything, refusal) = (Expected::Everything, Expected::Refusal);
         let refused = ["fact kernel 5.10.0", "fact refused this is 5.10; 6.1 or newer is needed"];
         check(everything, &ALL, None);
-        check(everything, &ALL[..3], Some("program and server were not found alike"));
-        check(everything, &ALL[..2], Some("not all tests of the program passed"));
-        check(everything, &[], Some("not all tests of the program passed"));
-        check(
-            everything,
-            &["fact prog_run FAILED. 36 passed; 1 failed", ALL[3]],
-            Some("not all tests of the program passed"),
-        );
+        check(everything, &ALL[..3], Some("ended without parity"));
+        check(everything, &ALL[..2], Some("ended before the tests of the program"));
+        check(everything, &[], Some("ended before the tests of the program"));
+        let failed = ["fact prog_run FAILED. 36 passed; 1 failed", ALL[3]];
+        check(everything, &failed, Some("tests of the program: FAILED. 36 passed; 1 failed"));
         check(everything, &refused, Some("refused: this is 5.10; 6.1 or newer is needed"));
         check(everything, &[ALL[0], "fact broken prog_run ended"], Some("prog_run ended"));
         check(refusal, &refused, None);
         check(refusal, &["fact refused EINVAL"], Some("does not say what or newer is needed: EINVAL"));
-        check(refusal, &ALL, Some("not refused, although older than what is stated"));
-        check(refusal, &[], Some("not refused, although older than what is stated"));
+        check(refusal, &ALL, Some("not refused, although older than what is needed"));
+        check(refusal, &[], Some("ended before the program was loaded"));
     }
 
     #[test]
