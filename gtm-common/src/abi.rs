@@ -1,18 +1,19 @@
 //! The layout of the maps: what the daemon writes and the program reads.
 //!
-//! One *generation* is one loaded program with maps of its own, sized for what is configured. A packet takes three
-//! steps through them:
+//! One *generation* is one loaded program with maps of its own, sized for what is configured. A packet takes these steps
+//! through them:
 //!
 //! ```text
-//! QNAME  -> NAME_BUCKETS -> NAMES[record]: types { QTYPE, view, slot }
+//! QNAME  -> NAME_BUCKETS -> NAMES[record]: types { QTYPE, view, slot }; if no such name: record.below of its closest encloser
 //! client -> INDEX_V4, RANGES_V4 / INDEX_V6, RANGES_V6 -> class
-//! view + class -> VIEWS -> offset;  slot + offset -> SLOTS -> BLOCKS[node]
-//! node: records (the answer section), or a choice -> BLOCKS[node of a member]
+//! view + class -> VIEWS -> offset;  slot + offset -> SLOTS -> BLOCKS[node]; or the entry tells the node itself
+//! node: records (what follows the question), or a choice -> BLOCKS[node of a member]
 //! ```
 //!
-//! A node of [`map::BLOCKS`] is written before any that refers to it, and a slot last, in one store. It begins with a
-//! [`BlockHead`] or, told by its first byte, a [`ChoiceHead`]. Below a slot there are at most two choices and then
-//! records.
+//! Every name that exists in a zone has a record, and so have the names above the zones up to the root: whatever is
+//! asked, the closest encloser has one. A node of [`map::BLOCKS`] is written before any that refers to it, and a slot
+//! last, in one store. It begins with a [`BlockHead`] or, told by its first byte, a [`ChoiceHead`]. Below a slot there
+//! are at most two choices and then records.
 //!
 //! Every type is `repr(C)` without padding (`zerocopy::IntoBytes` proves it); whatever is `reserved` is zero. A change
 //! of anything here raises [`ABI_VERSION`].
@@ -24,18 +25,21 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 use crate::wire::rtype;
 
 /// Version of this layout.
-pub const ABI_VERSION: u32 = 3;
+pub const ABI_VERSION: u32 = 4;
 
 /// Name of the XDP program in the object.
 pub const PROGRAM: &str = "gtm";
 /// Symbol of the [`Settings`] in the object; it carries [`ABI_VERSION`], so that an object of another layout does not
 /// load.
-pub const SETTINGS_SYMBOL: &str = "SETTINGS_ABI_3";
+pub const SETTINGS_SYMBOL: &str = "SETTINGS_ABI_4";
 
 /// Names of the maps.
 pub mod map {
     /// Hash map [`super::Listen`] -> u32 (unused, zero): where we serve.
     pub const LISTEN: &str = "LISTEN";
+    /// Longest prefix match over [`super::Trusted`] -> u32 (unused, zero): the senders whose client subnets are heeded, if
+    /// [`super::ecs::LISTED`].
+    pub const TRUSTED: &str = "TRUSTED";
     /// Array of [`super::Bucket`], a power of two long.
     pub const NAME_BUCKETS: &str = "NAME_BUCKETS";
     /// Array of [`super::Page`]: name records, addressed by [`super::PageRef`].
@@ -71,9 +75,42 @@ pub struct Settings {
     pub ranges_v4: u32,
     /// Number of IPv6 ranges.
     pub ranges_v6: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// Whose client subnets are heeded: one of [`ecs`].
+    pub ecs: u32,
+    /// 1 if errors have a code that says more (RFC 8914), else 0.
+    pub extended_errors: u32,
+    /// Bytes of the name server identifier (RFC 5001), at most [`MAX_NSID`]; 0 without one.
+    pub nsid_len: u32,
+    /// The identifier, as bytes in words, zeros behind it.
+    pub nsid: [u64; MAX_NSID / 8],
 }
+
+/// Longest name server identifier in bytes.
+pub const MAX_NSID: usize = 64;
+
+/// Whose client subnets are heeded (RFC 7871 section 11.3).
+pub mod ecs {
+    /// Everyone's.
+    pub const ALWAYS: u32 = 0;
+    /// Nobody's.
+    pub const NEVER: u32 = 1;
+    /// Those of the senders in [`super::map::TRUSTED`].
+    pub const LISTED: u32 = 2;
+}
+
+/// Key of [`map::TRUSTED`] behind its prefix length: the family first, so that no prefix of one family holds addresses of
+/// the other.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
+#[repr(C)]
+pub struct Trusted {
+    /// 4 or 6, in network byte order.
+    pub ip_version_be: [u8; 4],
+    /// The address in network byte order; an IPv4 one in the first four bytes, the rest zero.
+    pub address_be: [u8; 16],
+}
+
+/// Bits of a [`Trusted`] before the address: what a prefix length of the map counts beside those of the address.
+pub const TRUSTED_FAMILY_BITS: u32 = 32;
 
 /// Key of [`map::LISTEN`]: an address and port that we serve.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
@@ -95,9 +132,9 @@ pub struct PageRef(pub u32);
 /// Words of a page that a record or block can begin in.
 pub const PAGE_WORDS: u32 = 8192;
 /// Words after these, so that a record or block that begins in the last word still lies within the page.
-pub const PAGE_SLACK_WORDS: u32 = 528;
+pub const PAGE_SLACK_WORDS: u32 = 544;
 /// One element of [`map::NAMES`] and [`map::BLOCKS`].
-pub type Page = [u64; 8720];
+pub type Page = [u64; 8736];
 
 impl PageRef {
     /// The reference to a word of a page; `word` is below [`PAGE_WORDS`].
@@ -134,32 +171,41 @@ pub const EMPTY_BUCKET: PageRef = PageRef(u32::MAX);
 /// it distinct.
 pub const MAX_PROBES: u32 = 8;
 
-/// Types one name can be steered for.
-pub const MAX_TYPES: usize = 4;
+/// Most types that one name has answers of its own for.
+pub const MAX_TYPES: usize = 32;
 
-/// Head of a name record; the lower-cased QNAME follows in words, the last one padded with zeros.
+/// Head of a name record. The lower-cased QNAME follows in words, the last one padded with zeros, and then the
+/// [`TypeEntry`]s. A record that stands for the names below another one has no name of its own.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct NameRecord {
-    /// Length of the QNAME in bytes, root label included.
-    pub name_len: u32,
+    /// Length of the QNAME in bytes, root label included; 0 without a name.
+    pub name_len: u16,
+    /// The class of the name.
+    pub class: u16,
+    /// Number of types, at most [`MAX_TYPES`].
+    pub types: u32,
+    /// The record of the names below this one that have none, or [`NOT_OURS`].
+    pub below: PageRef,
     /// Zero.
     pub reserved: u32,
-    /// What is steered at this name; unused entries at the end have `qtype` [`NO_TYPE`].
-    pub types: [TypeEntry; MAX_TYPES],
 }
 
-/// One steered type of a name.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
+/// There is no such record: the names lie in no zone.
+pub const NOT_OURS: PageRef = PageRef(u32::MAX);
+
+/// What a name answers to one type, or to all the others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct TypeEntry {
-    /// The QTYPE it answers, [`ANY_TYPE`] for all, or [`NO_TYPE`].
+    /// The QTYPE it answers, [`ANY_TYPE`] for every type of data, or [`REST`]. The first entry that answers a QTYPE counts.
     pub qtype: u16,
-    /// [`TAILORED`] or zero.
+    /// [`TAILORED`], [`DIRECT`] or zero.
     pub flags: u16,
     /// Row of [`map::VIEWS`]: index of the element of class 0.
     pub view: u32,
-    /// First slot; the view's element of the client's class is added.
+    /// First slot; the view's element of the client's class is added. With [`DIRECT`] the [`PageRef`] of the node, or
+    /// [`NO_NODE`].
     pub slot: u32,
 }
 
@@ -175,16 +221,31 @@ impl TypeEntry {
     #[inline(always)]
     pub const fn answers(&self, qtype: u16) -> bool {
         let is_data = qtype != rtype::OPT && (qtype < 128 || qtype > 255);
-        self.qtype == qtype || (self.qtype == ANY_TYPE && is_data)
+        self.qtype == qtype || (self.qtype == ANY_TYPE && is_data) || self.qtype == REST
     }
 }
 
-/// Marks an unused entry (type 0 is reserved, RFC 6895 section 3.1).
-pub const NO_TYPE: u16 = 0;
-/// Matches every QTYPE (type 65535 is reserved, RFC 6895 section 3.1).
+/// Matches every QTYPE (type 0 is reserved, RFC 6895 section 3.1).
+pub const REST: u16 = 0;
+/// Matches every QTYPE of data (type 65535 is reserved, RFC 6895 section 3.1).
 pub const ANY_TYPE: u16 = u16::MAX;
 /// The answer depends on the client: its class is looked up, and an ECS answer carries its scope.
 pub const TAILORED: u16 = 1;
+/// The answer is the same for everyone and for good: there is no slot.
+pub const DIRECT: u16 = 2;
+
+/// No node: the packet is passed up.
+pub const NO_NODE: PageRef = PageRef(u32::MAX);
+
+/// The node of an answer that has nothing but a response code: they are the first ones of [`map::BLOCKS`].
+#[inline(always)]
+#[expect(clippy::as_conversions, reason = "sixteen bits fit")]
+pub const fn error_node(rcode: u16) -> PageRef {
+    PageRef::new(0, rcode as u32 * (size_of::<BlockHead>() / 8) as u32)
+}
+
+/// Response codes that have such a node: those up to BADVERS.
+pub const ERROR_NODES: u16 = 17;
 
 /// First IPv4 address of a range and its class.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
@@ -224,27 +285,47 @@ pub mod kind {
     /// The same, and each client prefix has one by weight.
     pub const STICKY: u8 = 3;
     /// The same, and each answer takes all, beginning one later than the one before. Only directly below a slot; its
-    /// members have addresses of one kind, none of them twice.
+    /// members have addresses of one kind, none of them twice, and nothing but an answer section.
     pub const GATHER: u8 = 4;
-    /// A [`super::BlockHead`] and records of a zone, the same for everyone: of scope 0. Only directly below a slot.
-    pub const ZONE_RECORDS: u8 = 5;
+    /// A [`super::BlockHead`] and records that are the same for everyone: of scope 0. Never below a choice.
+    pub const UNTAILORED: u8 = 5;
 }
 
-/// Head of records, which follow: 0..n and then again from 0, so that every rotation is one piece.
+/// Head of what follows the question. Behind it come as many offsets as there are [`BlockHead::pointers`], each 16 bits,
+/// padded to whole words, and then the records: those of the first rotation, [`BlockHead::step`] bytes on those of the
+/// second, and so on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct BlockHead {
-    /// [`kind::RECORDS`] or [`kind::ZONE_RECORDS`].
+    /// [`kind::RECORDS`] or [`kind::UNTAILORED`].
     pub kind: u8,
-    /// Records in one answer.
-    pub count: u8,
-    /// Length of one answer in bytes, at most [`MAX_ANSWER`].
+    /// Compression pointers among the records that lack the length of the QNAME, at most [`MAX_POINTERS`]. Their offsets
+    /// ascend.
+    pub pointers: u8,
+    /// AA and the response code, as they stand in the header.
+    pub flags: u16,
+    /// Records of the answer section.
+    pub answers: u8,
+    /// Records of the authority section.
+    pub authorities: u8,
+    /// Records of the additional section, without the optional ones and the OPT record.
+    pub additionals: u8,
+    /// Records at the end of the additional section that are left out where they do not fit.
+    pub optionals: u8,
+    /// Length in bytes without the optional records, at most [`MAX_ANSWER`]; [`TOO_LARGE`] for what never fits.
     pub len: u16,
-    /// Length of one record in bytes: the distance between two rotations. The last one is at most [`MAX_ROTATION`] away.
+    /// Length in bytes with them, at most [`MAX_ANSWER`].
+    pub full_len: u16,
+    /// Distance between two rotations in bytes. The last one is at most [`MAX_ROTATION`] away from the first.
     pub step: u16,
     /// Number of rotations; at least 1.
     pub rotations: u16,
 }
+
+/// Most pointers of a block.
+pub const MAX_POINTERS: usize = 63;
+/// Length of an answer that fits no datagram: it is truncated.
+pub const TOO_LARGE: u16 = 2047;
 
 /// Head of a choice; its [`Member`]s follow.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
@@ -278,7 +359,8 @@ pub struct Member {
     pub node: PageRef,
 }
 
-/// Longest answer section in bytes: what a header and the shortest question leave of 1232, in whole words.
+/// Longest answer in bytes, without header, question and OPT record: what the shortest question leaves of 1232, in whole
+/// words.
 pub const MAX_ANSWER: usize = 1208;
 /// Greatest offset in bytes of a rotation among the records of a block.
 pub const MAX_ROTATION: usize = 2047;
@@ -298,8 +380,11 @@ pub const TURNS: usize = 256;
 pub struct PerCpu {
     /// Packets by [`crate::counters::Outcome`].
     pub outcomes: [u64; 32],
-    /// The lower-cased QNAME of the packet at hand.
-    pub name: [u64; 32],
+    /// The lower-cased QNAME of the packet at hand, and a word of zeros; room behind it, so that whatever part of it is
+    /// looked at lies within.
+    pub name: [u64; 64],
+    /// Offset of each label of the QNAME, the root label included, where they were looked for.
+    pub labels: [u8; 128],
     /// The next turn of a slot, or of a choice below it; they begin anywhere.
     pub turns: [u32; TURNS],
     /// Zero, which the verifier cannot know: what is added to it has no value that branches are followed up for.
@@ -310,23 +395,25 @@ pub struct PerCpu {
 
 #[expect(clippy::as_conversions, reason = "conversions of constants cannot be done otherwise in a constant")]
 const _: () = {
-    assert!(size_of::<Settings>() == 24);
+    assert!(size_of::<Settings>() == 32 + MAX_NSID);
     assert!(size_of::<Listen>() == 20);
+    assert!(size_of::<Trusted>() == 20);
     assert!(size_of::<Bucket>() == 8);
     assert!(size_of::<TypeEntry>() == 12);
-    assert!(size_of::<NameRecord>() == 56 && offset_of!(NameRecord, types) == 8);
+    assert!(size_of::<NameRecord>() == 16);
     assert!(size_of::<RangeV4>() == 8);
     assert!(size_of::<RangeV6>() == 24);
-    assert!(size_of::<BlockHead>() == 8 && size_of::<ChoiceHead>() == 8);
+    assert!(size_of::<BlockHead>() == 16 && size_of::<ChoiceHead>() == 8);
     assert!(offset_of!(BlockHead, kind) == 0 && offset_of!(ChoiceHead, kind) == 0);
     assert!(size_of::<Member>() == 16);
-    assert!(size_of::<PerCpu>() == 256 + 256 + 4 * TURNS + 8 + 8 * GATHER_WORDS);
-    assert!(offset_of!(PerCpu, turns) == 512);
-    // A name record (head and 255 bytes), a choice, and all that copying records may touch, fit behind the last word
-    // they can begin in.
-    assert!(size_of::<NameRecord>() + 256 <= 8 * PAGE_SLACK_WORDS as usize);
-    assert!(size_of::<ChoiceHead>() + MAX_MEMBERS * size_of::<Member>() <= 8 * PAGE_SLACK_WORDS as usize);
-    assert!(size_of::<BlockHead>() + MAX_ROTATION + 2048 + 64 <= 8 * PAGE_SLACK_WORDS as usize);
+    assert!(offset_of!(PerCpu, turns) == 256 + 512 + 128);
+    assert!(size_of::<PerCpu>() == 256 + 512 + 128 + 4 * TURNS + 8 + 8 * GATHER_WORDS);
+    // A name record with its types, a choice, and all that copying records may touch, fit behind the last word they can
+    // begin in.
+    let slack = 8 * PAGE_SLACK_WORDS as usize;
+    assert!(size_of::<NameRecord>() + 256 + MAX_TYPES * size_of::<TypeEntry>() <= slack);
+    assert!(size_of::<ChoiceHead>() + MAX_MEMBERS * size_of::<Member>() <= slack);
+    assert!(size_of::<BlockHead>() + 2 * (MAX_POINTERS + 1) + MAX_ROTATION + 2048 + 64 <= slack);
     assert!(2048 + MAX_GATHERED + 8 <= 8 * GATHER_WORDS);
     assert!(size_of::<Page>() == 8 * (PAGE_WORDS + PAGE_SLACK_WORDS) as usize);
 };

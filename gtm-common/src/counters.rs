@@ -17,13 +17,22 @@ macro_rules! outcomes {
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
             }
+
+            /// True when the query got an answer.
+            pub const fn is_answer(self) -> bool {
+                matches!(self, Self::Answered | Self::AnsweredTruncated | Self::AnsweredError)
+            }
         }
     };
 }
 
 outcomes! {
-    /// The query was answered.
+    /// The query was answered: with records, or with what says that there are none.
     Answered = "answered",
+    /// The answer is larger than the client takes, and was told so.
+    AnsweredTruncated = "answered_truncated",
+    /// An error was answered: REFUSED, FORMERR, NOTIMP, BADVERS or SERVFAIL.
+    AnsweredError = "answered_error",
     /// Neither IPv4 nor IPv6 behind at most two VLAN tags, or not sent to one host.
     PassedNotIp = "passed_not_ip",
     /// An IP packet that is not UDP, is a fragment, has options or extension headers, lies in several buffers,
@@ -33,24 +42,16 @@ outcomes! {
     PassedNotServed = "passed_not_served",
     /// The sender's address or port cannot be answered.
     PassedBadSender = "passed_bad_sender",
-    /// Not a plain query: a response, another opcode, unusual flags or counts, cut short.
+    /// A response, cut short within the header, or with records beside the question and one additional record.
     PassedNotQuery = "passed_not_query",
-    /// The question is not one uncompressed name of class IN.
+    /// The question is not one whole uncompressed name.
     PassedBadQuestion = "passed_bad_question",
-    /// The name is not steered.
-    PassedUnknownName = "passed_unknown_name",
-    /// The name is steered, but not for this type.
-    PassedUnknownType = "passed_unknown_type",
-    /// The additional section is not one plain OPT record at the end of the message.
+    /// The additional section is not one OPT record at the end of the message.
     PassedBadEdns = "passed_bad_edns",
     /// The OPT record has more options than are looked through.
     PassedManyOptions = "passed_many_options",
-    /// The client subnet option is malformed or of an unknown family.
-    PassedBadEcs = "passed_bad_ecs",
-    /// The decision has no address for this client, or leaves the answer to the server.
+    /// The answer is left to the server.
     PassedNoBlock = "passed_no_block",
-    /// The answer is larger than the client takes.
-    PassedTooLarge = "passed_too_large",
     /// The frame could not be made long enough.
     PassedNoRoom = "passed_no_room",
     /// A bound that holds by construction did not: dropped, and a defect.

@@ -46,14 +46,15 @@ pub const fn bytes_before_zero(zeros: u64) -> usize {
 ///
 /// It spreads the configured names over the buckets; who asks cannot add names, so it need not be cryptographic, and
 /// the key keeps what is known of one generation from telling anything of the next.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct NameHash(u64);
 
 impl NameHash {
-    /// Starts with the generation's key.
+    /// Starts with the generation's key, for a name of this class.
     #[inline(always)]
-    pub const fn new(key: u64) -> Self {
-        Self(key)
+    #[expect(clippy::as_conversions, reason = "sixteen bits fit")]
+    pub const fn new(key: u64, class: u16) -> Self {
+        Self(key ^ class as u64)
     }
 
     /// Takes the next word; the last one is padded with zeros.

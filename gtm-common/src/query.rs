@@ -116,15 +116,18 @@ impl<'a> Query<'a> {
         if !is_query {
             reject.rcode = rcode::NOTIMP;
         }
-        if counts.questions != 1 {
+        if counts.questions > 1 {
             return Err(ParseError::Reject(reject));
         }
-        let question = reader.question().ok_or(ParseError::Reject(reject))?;
-        reject.question = Some(question);
+        if counts.questions == 1 {
+            reject.question = Some(reader.question().ok_or(ParseError::Reject(reject))?);
+        }
 
         let mut opt = None;
         let walked = reader.records(counts, &mut opt);
         reject.edns = opt.map(|opt| opt.edns);
+        // An OPT record is answered with one, also where there is no question (RFC 6891 section 6.1.1).
+        let question = reject.question.ok_or(ParseError::Reject(reject))?;
         let authority_allowed = question.qtype == rtype::IXFR;
         let sections_fit = counts.answers == 0 && (counts.authorities == 0 || authority_allowed);
         if !is_query || walked.is_none() || !sections_fit || !reader.0.is_empty() {

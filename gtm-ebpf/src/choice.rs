@@ -3,12 +3,13 @@
 use core::ptr;
 
 use gtm_common::abi::{
-    BlockHead, ChoiceHead, GATHER_WORDS, MAX_ANSWER, MAX_GATHERED, MAX_MEMBERS, MAX_ROTATION, Member,
-    PageRef, PerCpu, kind,
+    BlockHead, ChoiceHead, GATHER_WORDS, MAX_ANSWER, MAX_GATHERED, MAX_MEMBERS, MAX_POINTERS, MAX_ROTATION,
+    Member, PageRef, PerCpu, kind,
 };
 use gtm_common::counters::Outcome;
 use gtm_common::location::V6;
 use gtm_common::pick::{self, Client, Draw, INNER, OUTER};
+use gtm_common::wire::flags;
 
 use crate::packet::opaque;
 use crate::tables::{self, forget, forget_u32};
@@ -33,74 +34,115 @@ pub(crate) struct Asked {
     pub(crate) scope: u8,
 }
 
-/// The records of one answer.
+/// The records that were chosen.
+#[derive(Clone, Copy)]
+pub(crate) struct Records {
+    /// The node with the records.
+    reference: PageRef,
+    /// Its turn.
+    turn: u32,
+    /// Records that were gathered: their length and, in the upper half, number; 0 where it is the node that has them.
+    gathered: u64,
+}
+
+/// What follows the question in one answer.
 #[derive(Clone, Copy)]
 pub(crate) struct Answer {
-    /// Where they are; there is room for `LEN_MASK` bytes and a word, whatever the length.
+    /// How much there is of what.
+    pub(crate) head: BlockHead,
+    /// The offsets of pointers that lack the length of the QNAME; there are [`MAX_POINTERS`], whatever the number.
+    pub(crate) pointers: *const u16,
+    /// The records; there is room for `LEN_MASK` bytes and a word, whatever the length.
     pub(crate) records: *const u8,
-    /// Their length in bytes.
-    pub(crate) len: usize,
-    /// Their number.
-    pub(crate) count: u16,
-    /// Scope of the client subnet.
-    pub(crate) scope: u8,
 }
 
-/// The answer of what a slot refers to.
+impl Records {
+    /// They and all that is told with them.
+    #[inline(always)]
+    pub(crate) fn answer(&self, cpu: *const PerCpu) -> Option<Answer> {
+        if self.gathered == 0 {
+            let node = tables::node(self.reference)?;
+            return Some(records(node, &block_head(node), self.turn));
+        }
+        // SAFETY: `cpu` points to this CPU's map value.
+        let records = unsafe { ptr::addr_of!((*cpu).gathered) }.cast::<u8>();
+        let len = (self.gathered as usize & LEN_MASK) as u16;
+        let answers = (self.gathered >> 32) as u8;
+        let head = BlockHead { flags: flags::AA, answers, len, full_len: len, ..BlockHead::default() };
+        Some(Answer { head, pointers: records.cast(), records })
+    }
+}
+
+/// Chooses among what a slot or an entry refers to; gives the scope of the client subnet as well.
 #[inline(always)]
-pub(crate) fn answer(asked: &Asked, reference: PageRef) -> Result<Answer, Outcome> {
+pub(crate) fn choose(asked: &Asked, reference: PageRef) -> Result<(Records, u8), Outcome> {
     let node = tables::node(reference).ok_or(Outcome::PassedNoBlock)?;
-    let head = block_head(node);
-    if head.kind == kind::RECORDS {
-        let turn = if head.rotations > 1 { tables::turn(asked.cpu, asked.slot) } else { 0 };
-        return Ok(records(node, &head, turn, asked.scope));
+    let mut records = Records { reference, turn: 0, gathered: 0 };
+    let mut scope = asked.scope;
+    let mut counter = asked.slot;
+    match block_head(node).kind {
+        kind::UNTAILORED => scope = 0,
+        kind::RECORDS => {}
+        kind::GATHER => {
+            records.gathered = gather(asked, reference)?;
+            return Ok((records, least_scope(asked, node)));
+        }
+        _ => {
+            scope = least_scope(asked, node);
+            (records.reference, counter) = descend(asked, reference, node)?;
+        }
     }
-    if head.kind == kind::ZONE_RECORDS {
-        return Ok(records(node, &head, 0, 0));
+    let node = tables::node(PageRef(forget_u32(asked.cpu, records.reference.0)));
+    if block_head(node.ok_or(Outcome::PassedNoBlock)?).rotations > 1 {
+        records.turn = tables::turn(asked.cpu, counter);
     }
-    choose(asked, reference, node)
+    Ok((records, scope))
 }
 
-/// The answer of a choice.
+/// The scope of an answer that may depend on the client by more than its class.
 #[inline(always)]
-fn choose(asked: &Asked, reference: PageRef, top: *const u64) -> Result<Answer, Outcome> {
+fn least_scope(asked: &Asked, top: *const u64) -> u8 {
     let head = choice_head(top);
     let least = match asked.client {
         _ if !asked.is_ecs => 0,
         Client::V4(_) => head.scope_v4,
         Client::V6(_) => head.scope_v6,
     };
-    let scope =
-        forget(asked.cpu, usize::from(if least > asked.scope { least } else { asked.scope }), 0xff) as u8;
-    if head.kind == kind::GATHER {
-        return gather(asked, reference, scope);
-    }
+    forget(asked.cpu, usize::from(if least > asked.scope { least } else { asked.scope }), 0xff) as u8
+}
+
+/// Goes through the choices at `top` and below, to the node with records and what counts its turns.
+#[inline(always)]
+fn descend(asked: &Asked, top: PageRef, node: *const u64) -> Result<(PageRef, u32), Outcome> {
+    let head = choice_head(node);
     let turn = if head.kind == kind::STICKY { 0 } else { tables::turn(asked.cpu, asked.slot) };
-    let index = choose_member(asked.cpu, asked.client, reference, top, &head, turn, OUTER);
+    let index = choose_member(asked.cpu, asked.client, top, node, &head, turn, OUTER);
     let counter = nested(asked.slot, index);
-    let reference = member(top, index).node;
+    let mut reference = member(node, index).node;
     let mut node = tables::node(reference).ok_or(Outcome::PassedNoBlock)?;
     if block_head(node).kind != kind::RECORDS {
         let head = choice_head(node);
         let turn = if head.kind == kind::STICKY { 0 } else { tables::turn(asked.cpu, counter) };
         let index = choose_member(asked.cpu, asked.client, reference, node, &head, turn, INNER);
-        node = tables::node(member(node, index).node).ok_or(Outcome::PassedNoBlock)?;
+        reference = member(node, index).node;
+        node = tables::node(reference).ok_or(Outcome::PassedNoBlock)?;
     }
-    let head = block_head(node);
-    if head.kind != kind::RECORDS {
-        return Err(Outcome::PassedNoBlock);
+    if block_head(node).kind == kind::RECORDS {
+        Ok((reference, counter))
+    } else {
+        Err(Outcome::PassedNoBlock)
     }
-    let turn = if head.rotations > 1 { tables::turn(asked.cpu, counter) } else { 0 };
-    Ok(records(node, &head, turn, scope))
 }
 
 /// The records of a node in this turn.
 #[inline(always)]
-fn records(node: *const u64, head: &BlockHead, turn: u32, scope: u8) -> Answer {
-    // SAFETY: behind any word that a node can begin in, its page has room for a head, an offset, and what an answer's
-    // records need; the mask tells the verifier so.
-    let records = unsafe { node.cast::<u8>().add(size_of::<BlockHead>() + rotation(head, turn)) };
-    Answer { records, len: usize::from(head.len), count: u16::from(head.count), scope }
+fn records(node: *const u64, head: &BlockHead, turn: u32) -> Answer {
+    let pointers_len = (usize::from(head.pointers) & MAX_POINTERS).next_multiple_of(4) * 2;
+    // SAFETY: behind any word that a node can begin in, its page has room for a head and as many pointers as there can be.
+    let pointers = unsafe { node.cast::<u8>().add(size_of::<BlockHead>()) };
+    // SAFETY: there is room for an offset, and what an answer's records need, as well; the masks tell the verifier so.
+    let records = unsafe { pointers.add(pointers_len + rotation(head, turn)) };
+    Answer { head: *head, pointers: pointers.cast(), records }
 }
 
 /// Offset in bytes of this turn's rotation among the records.
@@ -201,21 +243,19 @@ fn from_numbers(high: u64, low: u64, is_v6: u32) -> Client {
     if is_v6 == 0 { Client::V4(high as u32) } else { Client::V6(V6 { high, low }) }
 }
 
-/// The records of all members, one behind the other, in this CPU's room: at most as many as one answer holds.
+/// Puts the records of all members, one behind the other, into this CPU's room: at most as many as one answer holds. Their
+/// length and, in the upper half, number.
 #[inline(always)]
-fn gather(asked: &Asked, reference: PageRef, scope: u8) -> Result<Answer, Outcome> {
+fn gather(asked: &Asked, reference: PageRef) -> Result<u64, Outcome> {
     let (high, low, is_v6) = numbers(asked.client);
-    let gathered = gtm_gather(asked.slot, reference.0, high, low, is_v6);
-    if gathered == 0 {
-        return Err(Outcome::PassedNoBlock);
+    match gtm_gather(asked.slot, reference.0, high, low, is_v6) {
+        0 => Err(Outcome::PassedNoBlock),
+        gathered => Ok(gathered),
     }
-    // SAFETY: `cpu` points to this CPU's map value.
-    let records = unsafe { ptr::addr_of!((*asked.cpu).gathered) }.cast::<u8>();
-    Ok(Answer { records, len: gathered as usize & LEN_MASK, count: (gathered >> 32) as u16, scope })
 }
 
 /// [`gather`] as a function that the verifier goes through by itself, once, whoever calls it with what: its loop within
-/// a loop has many ways out. Length and, in the upper half, number of the records; 0 when it is left to the server.
+/// a loop has many ways out. 0 when it is left to the server.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn gtm_gather(slot: u32, reference: u32, high: u64, low: u64, is_v6: u32) -> u64 {
@@ -251,12 +291,12 @@ fn gather_members(slot: u32, reference: PageRef, client: Client) -> Option<u64> 
             return None;
         }
         let room = u32::from(head.max) - count;
-        let taken = if u32::from(block.count) < room { u32::from(block.count) } else { room };
+        let taken = if u32::from(block.answers) < room { u32::from(block.answers) } else { room };
         let taken_len = taken as usize * usize::from(block.step);
         if taken_len > MAX_GATHERED || len + taken_len > MAX_ANSWER {
             return None;
         }
-        copy(cpu, len, records(node, &block, round, 0).records, taken_len);
+        copy(cpu, len, records(node, &block, round).records, taken_len);
         len = forget(cpu, len + taken_len, LEN_MASK);
         count = forget_u32(cpu, count + taken);
     }
@@ -286,8 +326,9 @@ fn copy(cpu: *mut PerCpu, at: usize, records: *const u8, len: usize) {
 fn block_head(node: *const u64) -> BlockHead {
     // SAFETY: a node lies within its page.
     let mut head = unsafe { node.cast::<BlockHead>().read() };
-    // The mask takes nothing away: `MAX_ANSWER` is below it.
+    // The mask takes nothing away: `MAX_ANSWER` and `TOO_LARGE` are not above it.
     head.len &= LEN_MASK as u16;
+    head.full_len &= LEN_MASK as u16;
     head
 }
 

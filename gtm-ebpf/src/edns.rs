@@ -3,17 +3,17 @@
 use gtm_common::abi::PerCpu;
 use gtm_common::counters::Outcome;
 use gtm_common::location::{is_client_v4, is_client_v6};
-use gtm_common::wire::{MAX_UDP_PAYLOAD, MIN_UDP_PAYLOAD, edns, rtype};
+use gtm_common::wire::{MAX_UDP_PAYLOAD, MIN_UDP_PAYLOAD, edns, rcode, rtype};
 
 use crate::frame::{Frame, OFFSET_MASK};
 use crate::packet::Packet;
 use crate::question::Question;
-use crate::tables::forget;
+use crate::tables::{self, forget, forget_bool};
 
 /// Options that are looked through before the packet is passed up.
 const MAX_OPTIONS: usize = 8;
 /// Length of an option's code and length.
-const OPTION_HEAD: usize = 4;
+pub(crate) const OPTION_HEAD: usize = 4;
 /// Length of a client subnet option before its address: code, length, family and two prefix lengths.
 pub(crate) const ECS_HEAD: usize = 8;
 
@@ -26,14 +26,33 @@ pub(crate) struct Edns {
     pub(crate) dnssec_ok: bool,
     /// Largest answer in bytes.
     pub(crate) limit: usize,
-    /// The client subnet option.
-    pub(crate) ecs: Option<Ecs>,
+    /// BADVERS or FORMERR, and nothing is told below; else NOERROR.
+    pub(crate) rcode: u16,
+    /// True when there is a client subnet option and it is heeded.
+    pub(crate) has_ecs: bool,
+    /// That option.
+    pub(crate) ecs: Ecs,
+    /// True when the name server identifier is asked for.
+    pub(crate) nsid: bool,
+}
+
+impl Edns {
+    /// What holds without an OPT record.
+    pub(crate) const NONE: Self = Self {
+        present: false,
+        dnssec_ok: false,
+        limit: MIN_UDP_PAYLOAD as usize,
+        rcode: rcode::NOERROR,
+        has_ecs: false,
+        ecs: Ecs { family: 0, source: 0, address_len: 0, high: 0, low: 0 },
+        nsid: false,
+    };
 }
 
 /// A well-formed client subnet option of a query.
 #[derive(Clone, Copy)]
 pub(crate) struct Ecs {
-    /// [`edns::FAMILY_IPV4`] or [`edns::FAMILY_IPV6`].
+    /// [`edns::FAMILY_IPV4`], [`edns::FAMILY_IPV6`], or 0 without an address.
     pub(crate) family: u16,
     /// Source prefix length in bits.
     pub(crate) source: u8,
@@ -67,49 +86,70 @@ pub(crate) fn parse(
     cpu: *const PerCpu,
 ) -> Result<Edns, Outcome> {
     let bad = Outcome::PassedBadEdns;
-    let mut parsed =
-        Edns { present: false, dnssec_ok: false, limit: usize::from(MIN_UDP_PAYLOAD), ecs: None };
-    let opt = question.end;
+    let mut parsed = Edns::NONE;
+    if question.count == 0 {
+        return Ok(parsed);
+    }
+    // The masks take nothing away; the verifier knows nothing of what was kept.
+    let (opt, end) = (question.end & OFFSET_MASK, frame.end & OFFSET_MASK);
     if !question.has_additional {
-        return if opt == frame.end { Ok(parsed) } else { Err(bad) };
+        return if opt == end { Ok(parsed) } else { Err(bad) };
     }
     // Root owner and type; payload size; extended RCODE, version; flags; length of the options.
     let is_root = packet.load::<u8>(opt).ok_or(bad)? == 0;
     let is_opt = packet.load::<u16>(opt + 1).ok_or(bad)? == rtype::OPT.to_be();
-    let version = packet.load::<u8>(opt + 6).ok_or(bad)?;
-    if !is_root || !is_opt || version != edns::VERSION {
+    if !is_root || !is_opt {
         return Err(bad);
     }
+    let version = packet.load::<u8>(opt + 6).ok_or(bad)?;
     let payload = u16::from_be(packet.load(opt + 3).ok_or(bad)?);
     parsed.present = true;
     parsed.limit = usize::from(payload.clamp(MIN_UDP_PAYLOAD, MAX_UDP_PAYLOAD));
     parsed.dnssec_ok = u16::from_be(packet.load(opt + 7).ok_or(bad)?) & edns::DO != 0;
     let options_len = usize::from(u16::from_be(packet.load(opt + 9).ok_or(bad)?));
     let mut at = opt + edns::OPT_LEN;
-    if at + options_len != frame.end {
+    if at + options_len != end {
         return Err(bad);
     }
+    // Version and options change nothing of an error before, nor the options of one of the version.
+    if question.rcode != rcode::NOERROR {
+        return Ok(parsed);
+    }
+    if version != edns::VERSION {
+        return Ok(Edns { rcode: rcode::BADVERS, ..parsed });
+    }
+    let heeds_ecs = tables::heeds_ecs(frame.sender);
+    let malformed = Edns { rcode: rcode::FORMERR, ..parsed };
     for _ in 0..MAX_OPTIONS {
-        if at == frame.end {
+        if at == end {
             return Ok(parsed);
+        }
+        if at + OPTION_HEAD > end {
+            return Ok(malformed);
         }
         let code = u16::from_be(packet.load(at).ok_or(bad)?);
         let len = usize::from(u16::from_be(packet.load(at + 2).ok_or(bad)?));
-        if at + OPTION_HEAD + len > frame.end {
-            return Err(bad);
+        if at + OPTION_HEAD + len > end {
+            return Ok(malformed);
         }
         if code == edns::NSID {
-            return Err(Outcome::PassedBadEdns);
+            parsed.nsid = true;
         }
-        if code == edns::ECS {
-            if parsed.ecs.is_some() {
-                return Err(Outcome::PassedBadEcs);
+        if code == edns::ECS && heeds_ecs {
+            if parsed.has_ecs {
+                return Ok(malformed);
             }
-            parsed.ecs = Some(parse_ecs(packet, at, len, cpu).ok_or(Outcome::PassedBadEcs)?);
+            match parse_ecs(packet, at, len, cpu) {
+                Some(ecs) => parsed.ecs = ecs,
+                None => return Ok(malformed),
+            }
+            parsed.has_ecs = true;
         }
+        parsed.has_ecs = forget_bool(cpu, parsed.has_ecs);
+        parsed.nsid = forget_bool(cpu, parsed.nsid);
         at = forget(cpu, at + OPTION_HEAD + len, OFFSET_MASK);
     }
-    if at == frame.end { Ok(parsed) } else { Err(Outcome::PassedManyOptions) }
+    if at == end { Ok(parsed) } else { Err(Outcome::PassedManyOptions) }
 }
 
 /// Reads one client subnet option: known family, scope zero, just the bytes of the prefix, the bits after it zero.
@@ -119,6 +159,7 @@ fn parse_ecs(packet: Packet, at: usize, len: usize, cpu: *const PerCpu) -> Optio
     let source = packet.load::<u8>(at + 6)?;
     let scope = packet.load::<u8>(at + 7)?;
     let bits = match family {
+        0 => 0,
         edns::FAMILY_IPV4 => 32,
         edns::FAMILY_IPV6 => 128,
         _ => return None,

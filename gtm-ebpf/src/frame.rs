@@ -5,7 +5,7 @@ use gtm_common::checksum::Sum;
 use gtm_common::counters::Outcome;
 
 use crate::packet::Packet;
-use crate::tables::{self, forget};
+use crate::tables::{self, forget, forget_bool};
 
 const ETHERNET_LEN: usize = 14;
 const VLAN_LEN: usize = 4;
@@ -35,11 +35,13 @@ pub(crate) struct Frame {
 
 /// The sender's address as numbers.
 #[derive(Clone, Copy)]
-pub(crate) enum Sender {
-    /// IPv4.
-    V4(u32),
-    /// IPv6: upper and lower 64 bits.
-    V6(u64, u64),
+pub(crate) struct Sender {
+    /// The family.
+    pub(crate) is_v6: bool,
+    /// Upper 64 bits; an IPv4 address is in the upper half of these.
+    pub(crate) high: u64,
+    /// Lower 64 bits.
+    pub(crate) low: u64,
 }
 
 impl Frame {
@@ -74,6 +76,7 @@ pub(crate) fn parse(packet: Packet, cpu: *const PerCpu) -> Result<Frame, Outcome
     } else {
         return Err(Outcome::PassedNotIp);
     };
+    frame.sender.is_v6 = forget_bool(cpu, frame.sender.is_v6);
     frame.udp = forget(cpu, frame.udp, OFFSET_MASK);
     frame.end = forget(cpu, frame.end, OFFSET_MASK);
     Ok(frame)
@@ -111,7 +114,12 @@ fn parse_v4(packet: Packet, ip: usize) -> Result<Frame, Outcome> {
     if sender_port == 0 || first == 0 || first == 127 || first >= 224 {
         return Err(Outcome::PassedBadSender);
     }
-    Ok(Frame { ip, udp, end: udp + udp_len, sender: Sender::V4(sender) })
+    Ok(Frame {
+        ip,
+        udp,
+        end: udp + udp_len,
+        sender: Sender { is_v6: false, high: u64::from(sender) << 32, low: 0 },
+    })
 }
 
 #[inline(always)]
@@ -138,7 +146,7 @@ fn parse_v6(packet: Packet, ip: usize) -> Result<Frame, Outcome> {
     if sender_port == 0 || high >> 56 == 0xff || (high == 0 && low <= 1) {
         return Err(Outcome::PassedBadSender);
     }
-    Ok(Frame { ip, udp, end: udp + udp_len, sender: Sender::V6(high, low) })
+    Ok(Frame { ip, udp, end: udp + udp_len, sender: Sender { is_v6: true, high, low } })
 }
 
 /// The sender's port and the length of a datagram that lies within the frame and is for an address and port we serve.

@@ -1,12 +1,16 @@
 //! The XDP program: a frame in, an outcome out.
 //!
-//! It answers DNS queries for steered names from the maps and passes everything else up untouched: the first change to
-//! a frame is the one that makes room for the answer, and after that nothing can fail.
+//! It answers DNS queries from the maps and passes everything else up untouched: the first change to a frame is the one
+//! that makes room for the answer, and after that nothing can fail.
 #![cfg_attr(target_arch = "bpf", no_std, no_main)]
 #![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
 
 #[cfg(target_arch = "bpf")]
+mod answer;
+#[cfg(target_arch = "bpf")]
 mod choice;
+#[cfg(target_arch = "bpf")]
+mod closest;
 #[cfg(target_arch = "bpf")]
 mod edns;
 #[cfg(target_arch = "bpf")]

@@ -1,57 +1,140 @@
 //! The entry, and the steps of one packet in their order.
+//!
+//! The steps are functions that the verifier goes through one by one, and so does not follow each way through the one for
+//! each way through the others. What one finds it keeps in the CPU's room for the next.
 
-use aya_ebpf::bindings::xdp_action;
+use aya_ebpf::bindings::{xdp_action, xdp_md};
 use aya_ebpf::macros::xdp;
 use aya_ebpf::programs::XdpContext;
 use gtm_common::abi::PerCpu;
 use gtm_common::counters::Outcome;
 
-use crate::choice::Asked;
-use crate::packet::Packet;
-use crate::reply::Reply;
-use crate::{choice, edns, frame, question, reply, tables};
+use crate::answer::Chosen;
+use crate::edns::Edns;
+use crate::frame::Frame;
+use crate::packet::{Packet, opaque};
+use crate::question::Question;
+use crate::{answer, edns, frame, question, reply, tables};
+
+/// A query.
+#[derive(Clone, Copy)]
+pub(crate) struct Query {
+    /// Where the datagram is.
+    pub(crate) frame: Frame,
+    /// What is asked.
+    pub(crate) question: Question,
+    /// What is said of EDNS.
+    pub(crate) edns: Edns,
+}
+
+/// A query, and what answers it.
+pub(crate) struct AtHand {
+    pub(crate) query: Query,
+    pub(crate) chosen: Chosen,
+}
+
+/// What a step gives that leads to the next one: no outcome has this number.
+const NEXT: u32 = u32::MAX;
 
 /// The XDP program.
 #[xdp(frags)]
 pub(crate) fn gtm(context: XdpContext) -> u32 {
-    let Some(cpu) = tables::per_cpu() else {
+    let (Some(cpu), Some(at_hand)) = (tables::per_cpu(), tables::at_hand()) else {
         return xdp_action::XDP_PASS;
     };
-    let outcome = match answer(&context, cpu) {
-        Ok(()) => Outcome::Answered,
-        Err(outcome) => outcome,
-    };
+    if let Err(outcome) = read(&context, cpu, at_hand) {
+        return end(cpu, outcome as u32);
+    }
+    // The compiler would leave out the checks of what it sees the functions give; the verifier sees any number.
+    let outcome = opaque(gtm_read_edns(context.ctx) as usize) as u32;
+    if outcome != NEXT {
+        return end(cpu, outcome);
+    }
+    let outcome = opaque(gtm_choose() as usize) as u32;
+    if outcome != NEXT {
+        return end(cpu, outcome);
+    }
+    gtm_reply(context.ctx)
+}
+
+/// Counts what became of the packet, an [`Outcome`] as a number, and says what becomes of it now.
+#[inline(always)]
+fn end(cpu: *mut PerCpu, outcome: u32) -> u32 {
+    const { assert!(Outcome::Answered as u32 == 0 && Outcome::AnsweredError as u32 == 2) };
     tables::count(cpu, outcome);
-    match outcome {
-        Outcome::Answered => xdp_action::XDP_TX,
-        Outcome::DroppedInternal => xdp_action::XDP_DROP,
-        _ => xdp_action::XDP_PASS,
+    if outcome <= Outcome::AnsweredError as u32 {
+        xdp_action::XDP_TX
+    } else if outcome == Outcome::DroppedInternal as u32 {
+        xdp_action::XDP_DROP
+    } else {
+        xdp_action::XDP_PASS
     }
 }
 
-/// Answers the packet in place, or says why not.
+/// Reads the query up to the question, or says why there is none.
 #[inline(always)]
-fn answer(context: &XdpContext, cpu: *mut PerCpu) -> Result<(), Outcome> {
+fn read(context: &XdpContext, cpu: *mut PerCpu, at_hand: *mut AtHand) -> Result<(), Outcome> {
     let packet = Packet::new(context);
     let frame = frame::parse(packet, cpu)?;
     if !packet.is_whole(context) {
         return Err(Outcome::PassedNotUdp);
     }
     let question = question::parse(packet, &frame, cpu)?;
-    let edns = edns::parse(packet, &frame, &question, cpu)?;
-    let record = tables::find_name(cpu, &question).ok_or(Outcome::PassedUnknownName)?;
-    let entry = tables::find_type(record, question.qtype).ok_or(Outcome::PassedUnknownType)?;
-    let (client, is_ecs) = tables::client(&frame, &edns);
-    let (class, scope) = if entry.is_tailored() {
-        tables::locate(cpu, client, is_ecs).ok_or(Outcome::PassedNoBlock)?
-    } else {
-        (0, 0)
+    // SAFETY: `at_hand` points to this CPU's map value, which is ours while this packet is at hand.
+    let query = unsafe { &mut (*at_hand).query };
+    query.frame = frame;
+    query.question = question;
+    Ok(())
+}
+
+/// Reads what follows the question.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn gtm_read_edns(context: *mut xdp_md) -> u32 {
+    let (Some(cpu), Some(at_hand)) = (tables::per_cpu(), tables::at_hand()) else {
+        return Outcome::PassedNoBlock as u32;
     };
-    let slot = tables::slot(&entry, class).ok_or(Outcome::PassedNoBlock)?;
-    let reference = tables::reference(slot).ok_or(Outcome::PassedNoBlock)?;
-    let asked = Asked { cpu, slot, client, is_ecs, scope };
-    let answer = choice::answer(&asked, reference)?;
-    reply::send(context, &Reply { frame: &frame, question: &question, edns: &edns, answer }, cpu)
+    // SAFETY: `at_hand` points to this CPU's map value, whose frame and question were written before.
+    let query = unsafe { &mut (*at_hand).query };
+    match edns::parse(Packet::new(&XdpContext::new(context)), &query.frame, &query.question, cpu) {
+        Ok(edns) => {
+            query.edns = edns;
+            NEXT
+        }
+        Err(outcome) => outcome as u32,
+    }
+}
+
+/// Chooses what answers.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn gtm_choose() -> u32 {
+    let (Some(cpu), Some(at_hand)) = (tables::per_cpu(), tables::at_hand()) else {
+        return Outcome::PassedNoBlock as u32;
+    };
+    // SAFETY: `at_hand` points to this CPU's map value, whose query was written before.
+    match answer::choose(unsafe { &(*at_hand).query }, cpu) {
+        Ok(chosen) => {
+            // SAFETY: as above; nothing refers to this part.
+            unsafe { (*at_hand).chosen = chosen };
+            NEXT
+        }
+        Err(outcome) => outcome as u32,
+    }
+}
+
+/// Answers the packet in place, or passes it on.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn gtm_reply(context: *mut xdp_md) -> u32 {
+    let (Some(cpu), Some(at_hand)) = (tables::per_cpu(), tables::at_hand()) else {
+        return xdp_action::XDP_PASS;
+    };
+    // SAFETY: `at_hand` points to this CPU's map value, written before.
+    let outcome = match reply::send(&XdpContext::new(context), unsafe { &*at_hand }, cpu) {
+        Ok(outcome) | Err(outcome) => outcome,
+    };
+    end(cpu, outcome as u32)
 }
 
 /// The licence the kernel asks for: some helpers are for GPL-compatible programs.

@@ -6,57 +6,79 @@ use gtm_common::abi::PerCpu;
 use gtm_common::checksum::Sum;
 use gtm_common::counters::Outcome;
 use gtm_common::names::{self, MAX_WORDS, NameHash};
-use gtm_common::wire::{HEADER_LEN, MAX_NAME, class};
+use gtm_common::wire::{HEADER_LEN, MAX_NAME, class, flags, rcode};
 
 use crate::frame::Frame;
 use crate::packet::Packet;
 use crate::tables::{self, forget};
 
-/// A query of one question.
-#[derive(Clone, Copy)]
+/// Bits of the first byte of the flags.
+const QR: u8 = (flags::QR >> 8) as u8;
+const OPCODE: u8 = (flags::OPCODE >> 8) as u8;
+const RD: u8 = (flags::RD >> 8) as u8;
+
+/// What header and question say.
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Question {
-    /// ID and flags as they stand in the packet.
+    /// ID as it stands in the packet.
     pub(crate) id: u16,
-    /// True when recursion is desired.
-    pub(crate) recursion_desired: bool,
+    /// OPCODE or RD, which the answer copies, in the first byte of the flags.
+    pub(crate) copied_flags: u8,
+    /// NOTIMP or FORMERR where the header tells that it is no query; else NOERROR.
+    pub(crate) rcode: u16,
+    /// 1, or 0 where it cannot be told what the question is: nothing behind the header was looked at then.
+    pub(crate) count: u8,
     /// True when one additional record follows.
     pub(crate) has_additional: bool,
     /// Length of the QNAME in bytes, root label included.
     pub(crate) name_len: usize,
-    /// Number of words of the lower-cased QNAME in [`PerCpu::name`].
-    pub(crate) words: usize,
-    /// Hash of the lower-cased QNAME.
+    /// Hash of the lower-cased QNAME in class IN.
     pub(crate) hash: NameHash,
     /// QTYPE.
     pub(crate) qtype: u16,
+    /// QCLASS.
+    pub(crate) qclass: u16,
     /// Sum of the question section from its own start.
     pub(crate) sum: Sum,
     /// Offset of the first byte after the question.
     pub(crate) end: usize,
 }
 
-/// Reads the header and the question, and leaves the lower-cased QNAME in the CPU's room.
+/// Reads header and question, and leaves the lower-cased QNAME in [`PerCpu::name`]. The name ends at its first zero
+/// byte; whether there are labels up to there is not known yet.
 #[inline(always)]
 pub(crate) fn parse(packet: Packet, frame: &Frame, cpu: *mut PerCpu) -> Result<Question, Outcome> {
     let not_query = Outcome::PassedNotQuery;
     let dns = frame.dns();
-    let [id0, id1, flags0, flags1, qd0, qd1, an0, an1] =
-        packet.load::<u64>(dns).ok_or(not_query)?.to_ne_bytes();
+    if dns + HEADER_LEN > frame.end {
+        return Err(not_query);
+    }
+    let [id0, id1, flags0, _, qd0, qd1, an0, an1] = packet.load::<u64>(dns).ok_or(not_query)?.to_ne_bytes();
     let [ns0, ns1, ar0, ar1] = packet.load::<u32>(dns + 8).ok_or(not_query)?.to_ne_bytes();
-    // Only RD, AD and CD may be set: anything else is not a plain query.
-    if flags0 & 0xfe != 0
-        || flags1 & 0xcf != 0
-        || [qd0, qd1, an0, an1] != [0, 1, 0, 0]
-        || [ns0, ns1, ar0] != [0, 0, 0]
-        || ar1 > 1
-    {
+    if flags0 & QR != 0 {
+        return Err(not_query);
+    }
+    let is_query = flags0 & OPCODE == 0;
+    let id = u16::from_ne_bytes([id0, id1]);
+    // RD means something in a query alone.
+    let copied_flags = if is_query { flags0 & RD } else { flags0 & OPCODE };
+    let has_records = [an0, an1] != [0, 0] || [ns0, ns1, ar0] != [0, 0, 0];
+    if [qd0, qd1] != [0, 1] {
+        // Without a question the OPT record is still answered with one.
+        if [qd0, qd1] == [0, 0] && (has_records || ar1 > 0) {
+            return Err(not_query);
+        }
+        let rcode = if is_query { rcode::FORMERR } else { rcode::NOTIMP };
+        return Ok(Question { id, copied_flags, rcode, end: dns + HEADER_LEN, ..Question::default() });
+    }
+    if has_records || ar1 > 1 {
         return Err(not_query);
     }
     let name = name(packet, dns + HEADER_LEN, cpu).ok_or(Outcome::PassedBadQuestion)?;
     let fixed = packet.load::<u32>(dns + HEADER_LEN + name.len).ok_or(Outcome::PassedBadQuestion)?;
     let [type0, type1, class0, class1] = fixed.to_ne_bytes();
     let end = dns + HEADER_LEN + name.len + 4;
-    if u16::from_be_bytes([class0, class1]) != class::IN || end > frame.end {
+    if end > frame.end {
         return Err(Outcome::PassedBadQuestion);
     }
     let mut sum = name.sum;
@@ -64,13 +86,15 @@ pub(crate) fn parse(packet: Packet, frame: &Frame, cpu: *mut PerCpu) -> Result<Q
     fixed_sum.add_u32(fixed);
     sum.add_piece(fixed_sum, name.len);
     Ok(Question {
-        id: u16::from_ne_bytes([id0, id1]),
-        recursion_desired: flags0 & 1 != 0,
+        id,
+        copied_flags,
+        rcode: if is_query { rcode::NOERROR } else { rcode::NOTIMP },
+        count: 1,
         has_additional: ar1 == 1,
         name_len: name.len,
-        words: name.words,
         hash: name.hash,
         qtype: u16::from_be_bytes([type0, type1]),
+        qclass: u16::from_be_bytes([class0, class1]),
         sum,
         end,
     })
@@ -78,7 +102,6 @@ pub(crate) fn parse(packet: Packet, frame: &Frame, cpu: *mut PerCpu) -> Result<Q
 
 struct Name {
     len: usize,
-    words: usize,
     hash: NameHash,
     sum: Sum,
 }
@@ -86,7 +109,7 @@ struct Name {
 /// Goes over the name word by word up to its zero byte: lower-cases, hashes, sums and keeps it.
 #[inline(always)]
 fn name(packet: Packet, offset: usize, cpu: *mut PerCpu) -> Option<Name> {
-    let mut hash = NameHash::new(tables::hash_key());
+    let mut hash = tables::name_hash(class::IN);
     let mut sum = Sum::default();
     for word in 0..MAX_WORDS {
         let at = offset + word * 8;
@@ -104,9 +127,11 @@ fn name(packet: Packet, offset: usize, cpu: *mut PerCpu) -> Option<Name> {
         // SAFETY: `cpu` points to this CPU's map value, and `word` is below the length of the array.
         unsafe { ptr::addr_of_mut!((*cpu).name).cast::<u64>().add(word).write(lowered) };
         if zeros != 0 {
+            // SAFETY: as above; there is room behind the longest name.
+            unsafe { ptr::addr_of_mut!((*cpu).name).cast::<u64>().add(word + 1).write(0) };
             let len = word * 8 + names::bytes_before_zero(zeros) + 1;
-            let (len, words) = (forget(cpu, len, 0x1ff), forget(cpu, word + 1, 0x3f));
-            return if len <= MAX_NAME { Some(Name { len, words, hash, sum }) } else { None };
+            let len = forget(cpu, len, 0x1ff);
+            return if len <= MAX_NAME { Some(Name { len, hash, sum }) } else { None };
         }
     }
     None

@@ -3,21 +3,21 @@
 use core::ptr;
 
 use aya_ebpf::macros::map;
+use aya_ebpf::maps::lpm_trie::{Key, LpmTrie};
 use aya_ebpf::maps::{Array, HashMap, PerCpuArray};
 use gtm_common::abi::{
-    Bucket, EMPTY_BUCKET, Listen, MAX_PROBES, MAX_TYPES, NO_BLOCK, NO_TYPE, NameRecord, Page, PageRef,
-    PerCpu, RangeV4, RangeV6, Settings, TURNS, TypeEntry,
+    Bucket, EMPTY_BUCKET, Listen, MAX_NSID, MAX_PROBES, MAX_TYPES, NO_BLOCK, NameRecord, Page, PageRef,
+    PerCpu, RangeV4, RangeV6, Settings, TRUSTED_FAMILY_BITS, TURNS, Trusted, TypeEntry, ecs,
 };
-use gtm_common::counters::Outcome;
 use gtm_common::location::{self, Ranges, V6};
-use gtm_common::names::MAX_WORDS;
+use gtm_common::names::{MAX_WORDS, NameHash};
 use gtm_common::pick::Client;
 use gtm_common::wire::edns::FAMILY_IPV4;
 
-use crate::edns::{Ecs, Edns};
+use crate::edns::Edns;
 use crate::frame::{Frame, Sender};
 use crate::packet::opaque;
-use crate::question::Question;
+use crate::program::AtHand;
 
 /// The daemon writes these maps through shared memory.
 const MMAPABLE: u32 = 1 << 10;
@@ -25,6 +25,8 @@ const MMAPABLE: u32 = 1 << 10;
 // The loader gives each map the size that its generation needs.
 #[map]
 static LISTEN: HashMap<Listen, u32> = HashMap::with_max_entries(1, 0);
+#[map]
+static TRUSTED: LpmTrie<Trusted, u32> = LpmTrie::with_max_entries(1, 0);
 #[map]
 static NAME_BUCKETS: Array<Bucket> = Array::with_max_entries(1, MMAPABLE);
 #[map]
@@ -46,27 +48,81 @@ static BLOCKS: Array<Page> = Array::with_max_entries(1, MMAPABLE);
 #[map]
 static PER_CPU: PerCpuArray<PerCpu> = PerCpuArray::with_max_entries(1, 0);
 
+/// What one part of the program leaves to the next; nobody else looks at it.
+#[map]
+static AT_HAND: PerCpuArray<AtHand> = PerCpuArray::with_max_entries(1, 0);
+
 #[unsafe(no_mangle)]
-static SETTINGS_ABI_3: Settings =
-    Settings { hash_key: 0, bucket_mask: 0, ranges_v4: 0, ranges_v6: 0, reserved: 0 };
+static SETTINGS_ABI_4: Settings = Settings {
+    hash_key: 0,
+    bucket_mask: 0,
+    ranges_v4: 0,
+    ranges_v6: 0,
+    ecs: 0,
+    extended_errors: 0,
+    nsid_len: 0,
+    nsid: [0; MAX_NSID / 8],
+};
 
 macro_rules! setting {
     ($field:ident) => {
         // SAFETY: a static is always there; volatile, because the loader writes the value after compilation.
-        unsafe { ptr::read_volatile(ptr::addr_of!(SETTINGS_ABI_3.$field)) }
+        unsafe { ptr::read_volatile(ptr::addr_of!(SETTINGS_ABI_4.$field)) }
     };
 }
 
-/// Key of the name hash.
+/// Hash of a name of this class, without its words.
 #[inline(always)]
-pub(crate) fn hash_key() -> u64 {
-    setting!(hash_key)
+pub(crate) fn name_hash(class: u16) -> NameHash {
+    NameHash::new(setting!(hash_key), class)
+}
+
+/// True when errors have a code that says more.
+#[inline(always)]
+pub(crate) fn has_extended_errors() -> bool {
+    setting!(extended_errors) != 0
+}
+
+/// Length of the name server identifier in bytes; 0 without one.
+#[inline(always)]
+pub(crate) fn nsid_len() -> usize {
+    setting!(nsid_len) as usize
+}
+
+/// Eight bytes of the name server identifier; `word` is below `MAX_NSID / 8`.
+#[inline(always)]
+pub(crate) fn nsid_word(word: usize) -> u64 {
+    // SAFETY: a static is always there, and the mask keeps the index below the length of the array; volatile as above.
+    unsafe { ptr::addr_of!(SETTINGS_ABI_4.nsid).cast::<u64>().add(word & (MAX_NSID / 8 - 1)).read_volatile() }
+}
+
+/// True when the client subnets of this sender are heeded.
+#[inline(always)]
+pub(crate) fn heeds_ecs(sender: Sender) -> bool {
+    match setting!(ecs) {
+        ecs::ALWAYS => true,
+        ecs::LISTED => {
+            let ip_version: u32 = if sender.is_v6 { 6 } else { 4 };
+            let mut address_be = [0; 16];
+            address_be[..8].copy_from_slice(&sender.high.to_be_bytes());
+            address_be[8..].copy_from_slice(&sender.low.to_be_bytes());
+            let key = Trusted { ip_version_be: ip_version.to_be_bytes(), address_be };
+            TRUSTED.get(&Key::new(TRUSTED_FAMILY_BITS + 128, key)).is_some()
+        }
+        _ => false,
+    }
 }
 
 /// This CPU's counters and room to work in.
 #[inline(always)]
 pub(crate) fn per_cpu() -> Option<*mut PerCpu> {
     PER_CPU.get_ptr_mut(0)
+}
+
+/// This CPU's room for the query at hand.
+#[inline(always)]
+pub(crate) fn at_hand() -> Option<*mut AtHand> {
+    AT_HAND.get_ptr_mut(0)
 }
 
 /// The same number, of which the verifier knows no more than that `mask` covers it.
@@ -80,15 +136,21 @@ pub(crate) fn forget(cpu: *const PerCpu, value: usize, mask: usize) -> usize {
     (value + zero as usize) & mask
 }
 
+/// The same for a truth.
+#[inline(always)]
+pub(crate) fn forget_bool(cpu: *const PerCpu, value: bool) -> bool {
+    forget(cpu, usize::from(value), 1) != 0
+}
+
 /// The same for 32 bits.
 #[inline(always)]
 pub(crate) fn forget_u32(cpu: *const PerCpu, value: u32) -> u32 {
     forget(cpu, value as usize, u32::MAX as usize) as u32
 }
 
-/// Counts an outcome.
+/// Counts an [`Outcome`](gtm_common::counters::Outcome), given as a number.
 #[inline(always)]
-pub(crate) fn count(cpu: *mut PerCpu, outcome: Outcome) {
+pub(crate) fn count(cpu: *mut PerCpu, outcome: u32) {
     // SAFETY: `cpu` points to this CPU's map value; there are fewer outcomes than counters.
     let counter = unsafe { ptr::addr_of_mut!((*cpu).outcomes).cast::<u64>().add(outcome as usize & 31) };
     // SAFETY: as above; only this CPU writes it.
@@ -101,60 +163,98 @@ pub(crate) fn is_served(listen: &Listen) -> bool {
     LISTEN.get_ptr(listen).is_some()
 }
 
-/// The record of the name at hand. Within the buckets that a search looks at, tags are distinct: there is one record to
-/// compare.
+/// The part of the QNAME at hand that is looked for: from a label on to its end.
+#[derive(Clone, Copy)]
+pub(crate) struct Suffix {
+    /// Its hash, with its class in it.
+    pub(crate) hash: NameHash,
+    /// The class.
+    pub(crate) class: u16,
+    /// Offset in bytes of its first label in [`PerCpu::name`], at most 255.
+    pub(crate) start: usize,
+    /// Length in bytes.
+    pub(crate) len: usize,
+}
+
+/// The record of a name. Within the buckets that a search looks at, tags are distinct: there is one record to compare.
 #[inline(always)]
-pub(crate) fn find_name(cpu: *const PerCpu, question: &Question) -> Option<*const NameRecord> {
+pub(crate) fn find_name(cpu: *const PerCpu, suffix: &Suffix) -> Option<PageRef> {
     let mask = setting!(bucket_mask);
     let mut found = EMPTY_BUCKET;
     for probe in 0..MAX_PROBES {
-        let bucket = NAME_BUCKETS.get(question.hash.bucket().wrapping_add(probe) & mask)?;
-        if bucket.record == EMPTY_BUCKET || bucket.tag == question.hash.tag() {
+        let bucket = NAME_BUCKETS.get(suffix.hash.bucket().wrapping_add(probe) & mask)?;
+        if bucket.record == EMPTY_BUCKET || bucket.tag == suffix.hash.tag() {
             found = bucket.record;
             break;
         }
     }
-    let record = element(&NAMES, PageRef(forget_u32(cpu, found.0)))?.cast::<NameRecord>();
-    is_name(record, cpu, question).then_some(record)
+    let found = PageRef(forget_u32(cpu, found.0));
+    is_name(record(found)?, cpu, suffix).then_some(found)
 }
 
-/// Compares the whole lower-cased name.
+/// The record that a reference stands for.
 #[inline(always)]
-fn is_name(record: *const NameRecord, cpu: *const PerCpu, question: &Question) -> bool {
+pub(crate) fn record(reference: PageRef) -> Option<*const NameRecord> {
+    element(&NAMES, reference).map(<*const u64>::cast)
+}
+
+/// Compares class and whole lower-cased name.
+#[inline(always)]
+fn is_name(record: *const NameRecord, cpu: *const PerCpu, suffix: &Suffix) -> bool {
     // SAFETY: a record lies within its page.
-    if unsafe { (*record).name_len } as usize != question.name_len {
+    let head = unsafe { record.read() };
+    if usize::from(head.name_len) != suffix.len || head.class != suffix.class {
         return false;
     }
     // SAFETY: the page has room for the longest name after any record head.
     let stored = unsafe { record.add(1) }.cast::<u64>();
-    // SAFETY: `cpu` points to this CPU's map value.
-    let asked = unsafe { ptr::addr_of!((*cpu).name) }.cast::<u64>();
     for word in 0..MAX_WORDS {
-        if word >= opaque(question.words) {
+        if word * 8 >= opaque(suffix.len) {
             break;
         }
-        // SAFETY: both have room for `MAX_WORDS` words.
-        if unsafe { *stored.add(word) != *asked.add(word) } {
+        // SAFETY: there is room for `MAX_WORDS` words.
+        if unsafe { *stored.add(word) } != name_word(cpu, suffix.start, word) {
             return false;
         }
     }
     true
 }
 
-/// What the name answers to this QTYPE.
+/// Eight bytes of the lower-cased QNAME: the word of this number from an offset of at most 255 on; zeros follow the name.
 #[inline(always)]
-pub(crate) fn find_type(record: *const NameRecord, qtype: u16) -> Option<TypeEntry> {
+pub(crate) fn name_word(cpu: *const PerCpu, start: usize, word: usize) -> u64 {
+    // SAFETY: `cpu` points to this CPU's map value, whose room for a name is twice as long as the longest one; the mask
+    // takes nothing away.
+    unsafe {
+        ptr::addr_of!((*cpu).name).cast::<u8>().add((start & 0xff) + word * 8).cast::<u64>().read_unaligned()
+    }
+}
+
+/// What a record answers to this QTYPE.
+#[inline(always)]
+pub(crate) fn find_type(cpu: *const PerCpu, record: *const NameRecord, qtype: u16) -> Option<TypeEntry> {
+    // SAFETY: a record lies within its page.
+    let head = unsafe { record.read() };
+    let name_len = usize::from(head.name_len).next_multiple_of(8) & 0x1ff;
+    // SAFETY: behind any head the page has room for the longest name and as many types as there can be.
+    let types = unsafe { record.add(1).cast::<u8>().add(name_len).cast::<TypeEntry>() };
+    let mut found = MAX_TYPES;
     for index in 0..MAX_TYPES {
-        // SAFETY: a record lies within its page, and `index` is below the length of the array.
-        let entry = unsafe { ptr::addr_of!((*record).types).cast::<TypeEntry>().add(index).read() };
-        if entry.qtype == NO_TYPE {
-            return None;
+        if index >= opaque(head.types as usize) {
+            break;
         }
-        if entry.answers(qtype) {
-            return Some(entry);
+        // SAFETY: as above.
+        if unsafe { types.add(index).read_unaligned() }.answers(qtype) {
+            found = index;
+            break;
         }
     }
-    None
+    if found >= MAX_TYPES {
+        return None;
+    }
+    let found = forget(cpu, found, MAX_TYPES - 1);
+    // SAFETY: as above.
+    Some(unsafe { types.add(found).read_unaligned() })
 }
 
 struct LocationV4(*const PerCpu);
@@ -214,12 +314,15 @@ impl Ranges for LocationV6 {
 /// Who asks: the ECS prefix if there is a usable one, else the sender; and whether it is the former.
 #[inline(always)]
 pub(crate) fn client(frame: &Frame, edns: &Edns) -> (Client, bool) {
-    match (edns.ecs.filter(Ecs::tells_client), frame.sender) {
-        (Some(ecs), _) if ecs.family == FAMILY_IPV4 => (Client::V4((ecs.high >> 32) as u32), true),
-        (Some(ecs), _) => (Client::V6(V6 { high: ecs.high, low: ecs.low }), true),
-        (None, Sender::V4(address)) => (Client::V4(address), false),
-        (None, Sender::V6(high, low)) => (Client::V6(V6 { high, low }), false),
-    }
+    let Frame { sender, .. } = frame;
+    let is_ecs = edns.has_ecs && edns.ecs.tells_client();
+    let (is_v6, high, low) = if is_ecs {
+        (edns.ecs.family != FAMILY_IPV4, edns.ecs.high, edns.ecs.low)
+    } else {
+        (sender.is_v6, sender.high, sender.low)
+    };
+    let client = if is_v6 { Client::V6(V6 { high, low }) } else { Client::V4((high >> 32) as u32) };
+    (client, is_ecs)
 }
 
 /// Class of the client and, for an ECS client, the scope.

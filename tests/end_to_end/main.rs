@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod control;
+mod letter_case;
 mod lifecycle;
 mod links;
 mod load;
@@ -15,11 +16,10 @@ mod stage;
 mod transport;
 
 use std::io::{Write, stderr};
-use std::process::Command;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use gtm_tests::privilege::{root_or_skip, skip};
+use gtm_tests::privilege::{programs_or_skip, root_or_skip};
 
 /// How long anything may take that the daemon does at once.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -38,16 +38,7 @@ fn alone() -> RwLockWriteGuard<'static, ()> {
 
 /// True when the test `name`, which needs root and these programs, can run; otherwise it is skipped by name.
 fn can_run(name: &str, programs: &[&str]) -> bool {
-    if !root_or_skip(name) {
-        return false;
-    }
-    for program in programs {
-        if Command::new(program).arg("-h").output().is_err() {
-            skip(name, &format!("needs {program}; `cargo xtask setup` installs it"));
-            return false;
-        }
-    }
-    true
+    root_or_skip(name) && programs_or_skip(name, programs)
 }
 
 /// Says something on standard error also when the test passes.

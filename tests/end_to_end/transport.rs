@@ -1,5 +1,6 @@
 //! The server's sockets without the kernel's help: where answers come from, addresses that come late, path MTUs.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 
@@ -113,9 +114,12 @@ fn fragments(stage: &Stage) -> u64 {
 /// A configuration without the kernel that listens on these addresses as well.
 fn without_kernel(more: &[IpAddr]) -> TempDir {
     let folder = folder();
-    let more: String = more.iter().map(|address| format!(", \"{address}\"")).collect();
     let listen = format!("\"{}\", \"{}\"", SERVER_V4.ip(), SERVER_V6.ip());
-    edit(folder.path(), "gtm.toml", &listen, &format!("{listen}{more}"));
+    let mut longer = listen.clone();
+    for address in more {
+        write!(longer, ", \"{address}\"").unwrap();
+    }
+    edit(folder.path(), "gtm.toml", &listen, &longer);
     edit(folder.path(), "gtm.toml", "\"native\"", "\"off\"");
     folder
 }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-use gtm_tests::privilege::skip;
+use gtm_tests::privilege::programs_or_skip;
 use gtm_userspace::zone;
 
 /// What a case begins with that says nothing of the apex.
@@ -111,11 +111,7 @@ fn counted<'d>(rest: &mut &'d [u8]) -> Option<&'d [u8]> {
 }
 
 fn can_judge(name: &str) -> bool {
-    let found = Command::new("named-checkzone").arg("-v").output().is_ok();
-    if !found {
-        skip(name, "needs named-checkzone; `cargo xtask setup` installs it");
-    }
-    found
+    programs_or_skip(name, &["named-checkzone"])
 }
 
 /// Every case is looked at before one fails the test.

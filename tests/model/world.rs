@@ -38,7 +38,7 @@ pub(crate) struct World {
     /// Which of them is loaded.
     loaded: usize,
     decider: Decider,
-    tables: Tables,
+    tables: Arc<Tables>,
     program: Option<Generation>,
 }
 
@@ -51,7 +51,7 @@ impl World {
         let (model, partition) = &configurations[0];
         let conditions = Conditions { verdicts: verdicts(model, &HashMap::new()), ..Conditions::default() };
         let decider = Decider::new(Arc::clone(model), partition, conditions);
-        let tables = Tables::of(model, decider.table());
+        let tables = Arc::new(Tables::of(model, decider.table()));
         let mut world = Self { loaded: 0, decider, tables, program: None, configurations };
         if readers == Readers::ServerAndProgram {
             world.program = Some(world.generation());
@@ -116,7 +116,7 @@ impl World {
         let conditions = Conditions { verdicts: verdicts(model, &known), memory, ..Conditions::default() };
         let conditions = conditions.with_overrides(model, self.overrides());
         self.decider = Decider::new(Arc::clone(model), partition, conditions);
-        self.tables = Tables::of(model, self.decider.table());
+        self.tables = Arc::new(Tables::of(model, self.decider.table()));
         self.loaded = configuration;
         if self.program.is_some() {
             self.program = Some(self.generation());
@@ -125,7 +125,8 @@ impl World {
 
     fn apply(&mut self, changes: &Changes) {
         if changes.enables() {
-            self.tables = Tables::of(self.decider.model(), self.decider.table());
+            self.tables = Arc::new(Tables::of(self.decider.model(), self.decider.table()));
+            self.program = self.program.is_some().then(|| self.generation());
         }
         let Some(program) = &mut self.program else { return };
         let mut is_full = false;
@@ -141,7 +142,8 @@ impl World {
     }
 
     fn generation(&self) -> Generation {
-        Generation::load(&self.decider.model().service.listen, self.decider.table()).unwrap()
+        let listen = &self.decider.model().service.listen;
+        Generation::load(listen, &self.tables, self.decider.table()).unwrap()
     }
 
     /// The server's answer.
@@ -149,8 +151,8 @@ impl World {
         respond(message, sender, Transport::Udp, &self.tables).expect("an answer").bytes
     }
 
-    /// The program's answer; `None` when there is no program, or when it leaves the query to the server, which it may only
-    /// where the answer is not for the kernel.
+    /// The program's answer; `None` when there is no program, or when it leaves the query to the server, which it may not
+    /// where the answer is for the kernel.
     pub(crate) fn ask_program(
         &self,
         message: &[u8],
@@ -159,7 +161,8 @@ impl World {
     ) -> Result<Option<Vec<u8>>, String> {
         let Some(program) = &self.program else { return Ok(None) };
         let found = self.decider.table().look_up(name, qtype, client);
-        let is_for_kernel = found.is_some_and(|found| found.answer.is_for_kernel());
+        let is_for_kernel =
+            found.is_some_and(|found| found.answer.is_for_kernel() && !found.answer.leads_on());
         let mut listen = self.decider.model().service.listen.iter();
         let to = listen.find(|address| address.is_ipv4() == sender.is_ipv4()).unwrap();
         let datagram = Datagram::new(SocketAddr::new(sender, CLIENT_PORT), *to, message.to_vec());
@@ -167,14 +170,13 @@ impl World {
         // Without a look at the counters, which takes longer than the run.
         let (verdict, out) = program.run(&frame).map_err(|error| error.to_string())?;
         match (verdict, is_for_kernel) {
-            (XDP_TX, true) => {
+            (XDP_TX, _) => {
                 Datagram::read(&out).map(|sent| Some(sent.payload)).map_err(|error| error.to_string())
             }
             (XDP_PASS, false) if out == frame => Ok(None),
             _ => {
                 let (_, outcome) = run(program, &frame).map_err(|error| error.to_string())?;
-                let whose = if is_for_kernel { "the kernel's" } else { "the server's" };
-                Err(format!("{}, but the answer is {whose}", outcome.name()))
+                Err(format!("{}, but the answer is for the kernel", outcome.name()))
             }
         }
     }

@@ -1,6 +1,8 @@
 //! The search for a client's class, on the host and in the program, against the plain partition.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use gtm_common::abi::TypeEntry;
 use gtm_common::location::{is_client_v4, is_client_v6};
@@ -13,6 +15,8 @@ use gtm_userspace::config::model::{
 use gtm_userspace::decision::Conditions;
 use gtm_userspace::decision::location::Location;
 use gtm_userspace::geo::{Class, ClassId, MatchedBy, Partition, SourceMatch};
+use gtm_userspace::name::Name;
+use gtm_userspace::zone::{Node, Zone};
 use proptest::prelude::*;
 
 /// Classes in the partitions.
@@ -210,6 +214,9 @@ pub(crate) fn is_client(address: IpAddr) -> bool {
 fn model() -> Model {
     let mut model = Model::default();
     model.service.listen = vec!["198.51.100.53:53".parse().unwrap(), "[2001:db8::53]:53".parse().unwrap()];
+    let origin: Name = "example".parse().unwrap();
+    let nodes = HashMap::from([(origin.clone(), Node::new())]);
+    model.zones.push(Zone { origin, source: Arc::default(), nodes: nodes.into() });
     let mut pools = Vec::new();
     for class in 0..usize::try_from(CLASSES).unwrap() {
         model.sources.push(Source { name: format!("source{class}"), ..Source::default() });

@@ -74,8 +74,8 @@ impl Program {
         self.service.datagram(from.parse().unwrap(), message).unwrap()
     }
 
-    /// Asks in the words of [`Query`]. Expected is an outcome, such as `passed_unknown_name`, or an answer: its records
-    /// and, with ECS, `scope N`.
+    /// Asks in the words of [`Query`]. Expected is an outcome, such as `passed_bad_edns`, or an answer: its records and, with
+    /// ECS, `scope N`; or `server` for the bytes that the server answers.
     #[track_caller]
     pub(crate) fn check(&self, from: &str, query: &str, expect: &str) {
         let query: Query = query.parse().unwrap();
@@ -93,11 +93,14 @@ impl Program {
     pub(crate) fn check_query(&self, from: &str, query: &Query, expect: &str) {
         let datagram = self.datagram(from, &query.bytes());
         let (records, scope) = expect.split_once(" scope ").unwrap_or((expect, "0"));
-        let answer = (!expect.starts_with("passed_")).then(|| {
+        let expect = if expect == "server" {
+            Ok(self.service.respond(&query.bytes(), from.parse().unwrap()).unwrap())
+        } else if expect.starts_with("passed_") {
+            Err(expect)
+        } else {
             let records: Vec<_> = records.split_whitespace().map(Into::into).collect();
-            query.answer(&records, scope.parse().unwrap())
-        });
-        let expect = answer.ok_or(expect);
+            Ok(query.answer(&records, scope.parse().unwrap()))
+        };
         self.check_frame(&datagram, &datagram.frame().unwrap(), expect);
     }
 

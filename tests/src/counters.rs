@@ -49,7 +49,7 @@ pub fn snapshot(namespace: &Namespace, device: &str) -> Result<Option<Snapshot>>
 /// Right as long as nobody else asks at the same time. Asks again when the program was replaced meanwhile.
 pub fn watch<T>(edge: &Namespace, device: &str, mut ask: impl FnMut() -> T) -> Result<(T, AnsweredBy)> {
     let answered = |snapshot: &Option<Snapshot>| {
-        snapshot.as_ref().map(|snapshot| (snapshot.program, snapshot.counters.get(Outcome::Answered)))
+        snapshot.as_ref().map(|snapshot| (snapshot.program, snapshot.counters.answered()))
     };
     for _ in 0..ATTEMPTS {
         let before = answered(&snapshot(edge, device)?);

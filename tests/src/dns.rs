@@ -2,6 +2,9 @@
 
 use std::fmt::Write as _;
 
+use gtm_common::wire::MAX_NAME;
+use gtm_userspace::name::Name;
+
 /// Length of a DNS header.
 const HEADER_LEN: usize = 12;
 /// Offset of the number of answers in it.
@@ -21,6 +24,35 @@ pub fn apart(message: &[u8]) -> Option<(Vec<&[u8]>, Vec<u8>)> {
     let Parts { before, records, behind } = Parts::of(message)?;
     let rest = [before.get(..ANSWER_COUNT)?, before.get(ANSWER_COUNT + 2..)?, behind].concat();
     Some((records, rest))
+}
+
+/// The owner of each record of the answer section; `None` when the message cannot be walked through.
+pub fn owners(message: &[u8]) -> Option<Vec<Name>> {
+    let Parts { before, records, .. } = Parts::of(message)?;
+    let starts = records.iter().scan(before.len(), |start, record| {
+        let at = *start;
+        *start += record.len();
+        Some(at)
+    });
+    starts.map(|start| uncompressed(message, start)).collect()
+}
+
+/// The name that begins here.
+fn uncompressed(message: &[u8], mut at: usize) -> Option<Name> {
+    let mut wire = Vec::new();
+    // Each step is a label, the root label or a pointer.
+    for _ in 0..MAX_NAME {
+        match *message.get(at)? {
+            0 => return Name::from_wire(&[&*wire, &[0]].concat()).ok(),
+            0xc0.. => at = usize::from(u16::from_be_bytes(*message.get(at..)?.first_chunk()?) & 0x3fff),
+            length => {
+                let end = at + 1 + usize::from(length);
+                wire.extend(message.get(at..end)?);
+                at = end;
+            }
+        }
+    }
+    None
 }
 
 /// A message by its answer section.

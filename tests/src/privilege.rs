@@ -1,7 +1,8 @@
-//! What to do with a test that needs root: skip it by name, or fail when skips are forbidden.
+//! What to do with a test that needs root or a program: skip it by name, or fail when skips are forbidden.
 
 use std::env;
 use std::io::{self, Write as _};
+use std::path::PathBuf;
 
 /// True when the test `name`, which needs root, can run. Otherwise it is skipped: without root, and in a quick run
 /// (`GTM_TEST_QUICK=1`).
@@ -15,6 +16,21 @@ pub fn root_or_skip(name: &str) -> bool {
         return false;
     }
     true
+}
+
+/// True when the test `name`, which needs these programs, can run; otherwise it is skipped.
+pub fn programs_or_skip(name: &str, programs: &[&str]) -> bool {
+    let missing = programs.iter().find(|program| in_path(program).is_none());
+    if let Some(program) = missing {
+        skip(name, &format!("needs {program}; `cargo xtask setup` installs it"));
+    }
+    missing.is_none()
+}
+
+/// Where a program is.
+pub fn in_path(program: &str) -> Option<PathBuf> {
+    let folders = env::var_os("PATH")?;
+    env::split_paths(&folders).map(|folder| folder.join(program)).find(|path| path.is_file())
 }
 
 /// Reports that the test `name` cannot run here and why; fails it when `GTM_TEST_STRICT=1`.

@@ -12,6 +12,8 @@ pub const TTL: u32 = 30;
 const OUR_SIZE: u16 = 1232;
 /// Type number of OPT.
 const OPT: u16 = 41;
+/// DNSSEC OK among the flags of an OPT record.
+const DO: u16 = 0x8000;
 /// Option code of the client subnet.
 const ECS: u16 = 8;
 
@@ -43,8 +45,8 @@ pub struct Opt {
     pub size: u16,
     /// EDNS version.
     pub version: u8,
-    /// DNSSEC OK.
-    pub dnssec_ok: bool,
+    /// The flags: DO and those that are not assigned.
+    pub flags: u16,
     /// Options: code and data.
     pub options: Vec<(u16, Vec<u8>)>,
 }
@@ -69,7 +71,7 @@ impl Query {
     #[must_use]
     pub fn with_opt(mut self, size: u16, options: Vec<(u16, Vec<u8>)>) -> Self {
         self.counts = [1, 0, 0, 1];
-        self.opt = Some(Opt { size, version: 0, dnssec_ok: false, options });
+        self.opt = Some(Opt { size, version: 0, flags: 0, options });
         self
     }
 
@@ -81,9 +83,8 @@ impl Query {
         message.extend(words([self.qtype, self.qclass]));
         if let Some(opt) = &self.opt {
             let options: Vec<u8> = opt.options.iter().flat_map(|(code, data)| option(*code, data)).collect();
-            let flags = if opt.dnssec_ok { 0x8000 } else { 0 };
             message.push(0);
-            message.extend(words([OPT, opt.size, u16::from(opt.version), flags, length(&options)]));
+            message.extend(words([OPT, opt.size, u16::from(opt.version), opt.flags, length(&options)]));
             message.extend(options);
         }
         message.extend(&self.tail);
@@ -118,13 +119,7 @@ impl Query {
                 option(ECS, &data)
             });
             message.push(0);
-            message.extend(words([
-                OPT,
-                OUR_SIZE,
-                0,
-                if opt.dnssec_ok { 0x8000 } else { 0 },
-                length(&options),
-            ]));
+            message.extend(words([OPT, OUR_SIZE, 0, opt.flags & DO, length(&options)]));
             message.extend(options);
         }
         message
@@ -170,6 +165,18 @@ pub fn hex(text: &str) -> anyhow::Result<Vec<u8>> {
     digits.chunks(2).map(|pair| Ok(u8::from_str_radix(str::from_utf8(pair)?, 16)?)).collect()
 }
 
+/// The flags of a header by name (RFC 1035 section 4.1.1, RFC 4035 section 3.2).
+pub const FLAGS: &[(&str, u16)] = &[
+    ("qr", 0x8000),
+    ("aa", 0x0400),
+    ("tc", 0x0200),
+    ("rd", 0x0100),
+    ("ra", 0x0080),
+    ("z", 0x0040),
+    ("ad", 0x0020),
+    ("cd", 0x0010),
+];
+
 /// The number of a type by its name, or `TYPE` and a number.
 pub fn type_number(text: &str) -> anyhow::Result<u16> {
     let known = [
@@ -177,14 +184,21 @@ pub fn type_number(text: &str) -> anyhow::Result<u16> {
         ("NS", 2),
         ("CNAME", 5),
         ("SOA", 6),
+        ("PTR", 12),
+        ("MX", 15),
         ("TXT", 16),
         ("AAAA", 28),
+        ("SRV", 33),
+        ("DNAME", 39),
         ("OPT", OPT),
         ("DS", 43),
+        ("DNSKEY", 48),
+        ("SVCB", 64),
         ("HTTPS", 65),
         ("IXFR", 251),
         ("AXFR", 252),
         ("ANY", 255),
+        ("CAA", 257),
     ];
     if let Some((_, number)) = known.iter().find(|(name, _)| *name == text) {
         return Ok(*number);
@@ -197,7 +211,7 @@ pub fn type_number(text: &str) -> anyhow::Result<u16> {
 /// A query from words: name and type, then any of
 ///
 /// - `qr aa tc rd ra z ad cd`, `opcode=N`, `rcode=N`, `class=N`, `id=N`, `counts=QD,AN,NS,AR`,
-/// - `edns` (4096 bytes) or `edns=SIZE`; with it `do`, `version=N`, `ecs=PREFIX`, `option=CODE` or `option=CODE:HEX`,
+/// - `edns` (4096 bytes) or `edns=SIZE`; with it `do`, `ednsflags=HEX`, `version=N`, `ecs=PREFIX`, `option=CODE` or `option=CODE:HEX`,
 /// - `tail=HEX`: bytes after everything else.
 impl FromStr for Query {
     type Err = anyhow::Error;
@@ -216,15 +230,11 @@ impl FromStr for Query {
 impl Query {
     fn apply(&mut self, word: &str) -> anyhow::Result<()> {
         let (key, value) = word.split_once('=').unwrap_or((word, ""));
+        if let Some((_, flag)) = FLAGS.iter().find(|(name, _)| *name == word) {
+            self.flags |= flag;
+            return Ok(());
+        }
         match key {
-            "qr" => self.flags |= 0x8000,
-            "aa" => self.flags |= 0x0400,
-            "tc" => self.flags |= 0x0200,
-            "rd" => self.flags |= 0x0100,
-            "ra" => self.flags |= 0x0080,
-            "z" => self.flags |= 0x0040,
-            "ad" => self.flags |= 0x0020,
-            "cd" => self.flags |= 0x0010,
             "opcode" => self.flags |= value.parse::<u16>()? << 11,
             "rcode" => self.flags |= value.parse::<u16>()?,
             "class" => self.qclass = value.parse()?,
@@ -241,7 +251,8 @@ impl Query {
             _ => {
                 let opt = self.opt.as_mut().context("not without edns")?;
                 match key {
-                    "do" => opt.dnssec_ok = true,
+                    "do" => opt.flags |= DO,
+                    "ednsflags" => opt.flags |= u16::from_str_radix(value, 16)?,
                     "version" => opt.version = value.parse()?,
                     "ecs" => {
                         let (address, source) = value.split_once('/').context("no prefix")?;
@@ -294,8 +305,8 @@ mod tests {
         check(r". TYPE65535 qr opcode=2 rcode=3 tail=ff", "1234 9003 0001 0000 0000 0000 00 ffff 0001 ff");
         check(r"a\000 A counts=2,3,4,5 id=1", "0001 0000 0002 0003 0004 0005 02 61 00 00 0001 0001");
         check(
-            "a A edns=512 do",
-            "1234 0000 0001 0000 0000 0001 01 61 00 0001 0001 00 0029 0200 0000 8000 0000",
+            "a A edns=512 do ednsflags=41",
+            "1234 0000 0001 0000 0000 0001 01 61 00 0001 0001 00 0029 0200 0000 8041 0000",
         );
         check(
             "a A edns version=1 ecs=10.0.0.0/9 option=10:aabb",

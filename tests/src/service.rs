@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use gtm_common::counters::Outcome;
@@ -18,6 +19,8 @@ use gtm_userspace::server::{Tables, Transport, respond};
 
 use crate::Datagram;
 
+/// How long a TCP connection may be idle, for those who ask.
+const TCP_IDLE: Duration = Duration::from_secs(10);
 /// Port that queries come from.
 const CLIENT_PORT: u16 = 40_000;
 
@@ -27,7 +30,7 @@ pub struct Service {
     model: Arc<Model>,
     partition: Partition,
     decider: Decider,
-    tables: Tables,
+    tables: Arc<Tables>,
 }
 
 impl Service {
@@ -71,7 +74,7 @@ impl Service {
 
     fn of(model: Arc<Model>, partition: Partition, conditions: Conditions) -> Self {
         let decider = Decider::new(Arc::clone(&model), &partition, conditions);
-        Self { tables: Tables::of(&model, decider.table()), model, partition, decider }
+        Self { tables: Arc::new(Tables::of(&model, decider.table())), model, partition, decider }
     }
 
     /// The configuration.
@@ -125,6 +128,12 @@ impl Service {
         respond(message, client, Transport::Udp, &self.tables).map(|response| response.bytes)
     }
 
+    /// The server's answer over TCP; `None` when it gives none.
+    pub fn respond_over_tcp(&self, message: &[u8], client: IpAddr) -> Option<Vec<u8>> {
+        let transport = Transport::Tcp { idle: TCP_IDLE };
+        respond(message, client, transport, &self.tables).map(|response| response.bytes)
+    }
+
     /// The query as a datagram from this client to the first served address of its family.
     pub fn datagram(&self, client: IpAddr, message: &[u8]) -> anyhow::Result<Datagram> {
         let mut listen = self.model.service.listen.iter();
@@ -135,7 +144,7 @@ impl Service {
 
     /// Loads the program with this table, which takes root.
     pub fn generation(&self) -> anyhow::Result<Generation> {
-        Ok(Generation::load(&self.model.service.listen, self.decider.table())?)
+        Ok(Generation::load(&self.model.service.listen, &self.tables, self.decider.table())?)
     }
 }
 
@@ -169,9 +178,9 @@ pub fn run_after(
     let before = std::mem::replace(counters, generation.counters()?);
     let outcome = counted(&before, counters)?;
     let ran = match verdict {
-        XDP_TX if outcome == Outcome::Answered => Ran::Sent(out),
-        XDP_PASS if outcome != Outcome::Answered && out == frame => Ran::Passed,
-        XDP_PASS if outcome != Outcome::Answered => return Err(anyhow!("passed, but changed")),
+        XDP_TX if outcome.is_answer() => Ran::Sent(out),
+        XDP_PASS if !outcome.is_answer() && out == frame => Ran::Passed,
+        XDP_PASS if !outcome.is_answer() => return Err(anyhow!("passed, but changed")),
         other => return Err(anyhow!("verdict {other}, counted as {}", outcome.name())),
     };
     Ok((ran, outcome))

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use gtm_tests::Query;
 use gtm_tests::query::hex;
 
+use crate::answer;
+
 /// One case of a vector file.
 #[derive(Debug)]
 pub(crate) struct Case {
@@ -16,9 +18,17 @@ pub(crate) struct Case {
     pub(crate) about: String,
     pub(crate) message: Vec<u8>,
     pub(crate) clients: Vec<IpAddr>,
+    pub(crate) transports: Vec<Transport>,
     pub(crate) kernel: Kernel,
     /// `None` when there is no answer.
     pub(crate) answer: Option<Vec<u8>>,
+}
+
+/// What the query comes over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transport {
+    Udp,
+    Tcp,
 }
 
 /// What the program does with a case.
@@ -26,6 +36,7 @@ pub(crate) struct Case {
 pub(crate) enum Kernel {
     Answers,
     Passes,
+    Either,
 }
 
 /// What is asked about where nothing else is said.
@@ -59,7 +70,10 @@ fn read(file: &Path) -> Vec<Case> {
             _ if line.trim().is_empty() => {}
             // What is indented goes on with the entry above.
             Some(("", rest)) => match entries.last_mut() {
-                Some((.., value)) => value.push_str(rest),
+                Some((.., value)) => {
+                    value.push('\n');
+                    value.push_str(rest);
+                }
                 None => panic!("{name} begins indented"),
             },
             Some((key, rest)) => entries.push((index + 1, key, rest.trim().to_owned())),
@@ -83,24 +97,41 @@ fn case(file: &str, about: &str, entries: &[(usize, &str, String)]) -> Case {
     let place = format!("{file}:{}", entries.first().map_or(0, |(line, ..)| *line));
     let value = |wanted| entries.iter().find(|(_, key, _)| *key == wanted).map(|(.., value)| value.as_str());
     for (line, key, _) in entries {
-        assert!(["ask", "from", "kernel", "answer"].contains(key), "{file}:{line}: no such key: {key:?}");
+        assert!(
+            ["ask", "over", "from", "kernel", "answer"].contains(key),
+            "{file}:{line}: no such key: {key:?}"
+        );
     }
     let ask = value("ask").unwrap_or_else(|| panic!("{place}: begins without `ask`"));
-    let message = match ask.strip_prefix("hex ") {
-        Some(digits) => hex(digits).unwrap_or_else(|error| panic!("{place}: {error}")),
-        None => ask.parse::<Query>().unwrap_or_else(|error| panic!("{place}: {error:#}")).bytes(),
+    let bytes = |digits: &str| hex(digits).unwrap_or_else(|error| panic!("{place}: {error}"));
+    let (message, query) = if let Some(digits) = ask.strip_prefix("hex ") {
+        (bytes(digits), None)
+    } else {
+        let query: Query = ask.parse().unwrap_or_else(|error| panic!("{place}: {error:#}"));
+        (query.bytes(), Some(query))
     };
     let clients = value("from").unwrap_or("192.0.2.1 2001:db8:1::1").split_whitespace();
+    let transport = |word| match word {
+        "udp" => Transport::Udp,
+        "tcp" => Transport::Tcp,
+        other => panic!("{place}: over {other:?}?"),
+    };
     let kernel = match value("kernel") {
-        None => Kernel::Answers,
+        None => Kernel::Either,
+        Some("answers") => Kernel::Answers,
         Some("passes") => Kernel::Passes,
         Some(other) => panic!("{place}: the kernel {other:?}?"),
     };
     let answer = match value("answer") {
         None => panic!("{place}: no `answer`"),
         Some("none") => None,
-        Some(digits) => Some(hex(digits).unwrap_or_else(|error| panic!("{place}: {error}"))),
+        Some(text) if text.starts_with(|letter: char| letter.is_ascii_uppercase()) => {
+            let query = query.unwrap_or_else(|| panic!("{place}: an answer in words is to a query in words"));
+            Some(answer::bytes(&query, text).unwrap_or_else(|error| panic!("{place}: {error:#}")))
+        }
+        Some(digits) => Some(bytes(digits)),
     };
+    let transports = value("over").unwrap_or("udp tcp").split_whitespace().map(transport).collect();
     let clients = clients.map(|client| client.parse().unwrap()).collect();
-    Case { place, about: about.to_owned(), message, clients, kernel, answer }
+    Case { place, about: about.to_owned(), message, clients, transports, kernel, answer }
 }

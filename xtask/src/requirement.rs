@@ -149,6 +149,27 @@ pub(crate) const REQUIREMENTS: &[Requirement] = &[
         remedy: Remedy::Packages(&["bind9-utils"]),
     },
     Requirement {
+        name: "drill",
+        why: "judges our answers as a client that shares no code with the others",
+        needed_for: TEST,
+        probe: || probe_program("drill"),
+        remedy: Remedy::Packages(&["ldnsutils"]),
+    },
+    Requirement {
+        name: "named",
+        why: "resolves names through us, and says what it thinks of us",
+        needed_for: TEST,
+        probe: || probe_program("named"),
+        remedy: Remedy::Service { package: "bind9", unit: "named.service" },
+    },
+    Requirement {
+        name: "unbound",
+        why: "resolves names through us as a second, independent resolver, in mixed letter case",
+        needed_for: TEST,
+        probe: || probe_program("unbound"),
+        remedy: Remedy::Service { package: "unbound", unit: "unbound.service" },
+    },
+    Requirement {
         name: "gdnsd",
         why: "answers the same questions as the established peer, to be compared with",
         needed_for: TEST,

@@ -248,6 +248,7 @@ mod tests {
         check(&["gdnsd"], FRESH, &["gdnsd.service"], &["gdnsd"]);
         check(&["gdnsd"], Machine { systemd: false, ..FRESH }, &[], &["gdnsd"]);
         check(&["dig"], FRESH, &[], &["bind9-dnsutils"]);
+        check(&["named", "unbound"], FRESH, &["named.service", "unbound.service"], &["bind9", "unbound"]);
     }
 
     #[test]

@@ -71,15 +71,16 @@ impl Running {
         };
         let conditions = conditions.with_overrides(&model, before.forced.list().to_vec());
         let decider = Decider::new(Arc::clone(&model), &partition, conditions);
+        let tables = Arc::new(Tables::of(&model, decider.table()));
         if let Some(dataplane) = &mut self.dataplane {
             let service = &model.service;
             tokio::task::block_in_place(|| {
-                dataplane.replace(service.xdp_mode, &service.listen, decider.table())
+                dataplane.replace(service.xdp_mode, &service.listen, &tables, decider.table())
             })
             .map_err(|error| Problem::of_file(&self.config, error.to_string()))?;
         }
         // From here on nothing can fail.
-        self.server.publish(Tables::of(&model, decider.table()));
+        self.server.publish(tables);
         self.kept.keep_memory(&self.decider.conditions().memory, &decider.conditions().memory);
         let mut news = compared(&self.decider, &decider);
         self.model = model;

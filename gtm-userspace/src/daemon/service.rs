@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use gtm_common::counters::Outcome;
 use tokio::sync::mpsc;
 
 use super::StartError;
@@ -76,9 +75,9 @@ impl Running {
         let conditions = conditions.with_overrides(&model, overrides);
         let decider = Decider::new(Arc::clone(&model), &partition, conditions);
         kept.keep_memory(&memory, &decider.conditions().memory);
-        let (service, tables) = (&model.service, Tables::of(&model, decider.table()));
-        let server = Server::bind(&service.listen, tables, Limits::from(service))?;
-        let dataplane = tokio::task::block_in_place(|| attach(&model, &decider))?;
+        let (service, tables) = (&model.service, Arc::new(Tables::of(&model, decider.table())));
+        let server = Server::bind(&service.listen, Arc::clone(&tables), Limits::from(service))?;
+        let dataplane = tokio::task::block_in_place(|| attach(&model, &tables, &decider))?;
         events::serving(&model, &decider, dataplane.as_ref());
         let now = clock::wall();
         let running = Self {
@@ -127,10 +126,8 @@ impl Running {
     /// Has what was decided answered by the kernel, and tells and keeps it.
     pub(super) fn apply(&mut self, changes: &Changes, cause: &Cause) {
         if changes.enables() {
-            // Names that are steered now, or no longer, exist in their zones otherwise than before.
-            self.server.publish(Tables::of(&self.model, self.decider.table()));
-        }
-        if let Err(error) = self.store(&changes.switches) {
+            self.rebuild();
+        } else if let Err(error) = self.store(&changes.switches) {
             // The server has the new answers already, and answers where the kernel could not take them.
             tracing::error!(%error, "the kernel's answers were not changed");
         }
@@ -177,7 +174,7 @@ impl Running {
     /// What is due once a second: rates, overrides that are over, events that are too old.
     pub(super) fn tick(&mut self) {
         let kernel = self.dataplane.as_ref().and_then(|dataplane| dataplane.counters().ok());
-        let kernel = kernel.map_or(0, |counters| counters.get(Outcome::Answered));
+        let kernel = kernel.map_or(0, |counters| counters.answered());
         let server = self.server.counters();
         if self.rates.sample(clock::now(), kernel, server.udp_answered() + server.tcp_answered()) {
             self.kept.prune(&self.model);
@@ -194,6 +191,23 @@ impl Running {
         })
     }
 
+    /// Makes the tables anew: names that are steered now, or no longer, exist in their zones otherwise than before.
+    fn rebuild(&mut self) {
+        let tables = Arc::new(Tables::of(&self.model, self.decider.table()));
+        if let Some(dataplane) = &mut self.dataplane {
+            let (service, table) = (&self.model.service, self.decider.table());
+            let replaced = tokio::task::block_in_place(|| {
+                dataplane.replace(service.xdp_mode, &service.listen, &tables, table)
+            });
+            if let Err(error) = replaced {
+                // What it answers is no longer true.
+                tracing::error!(%error, "the program was taken off; the server answers everything");
+                dataplane.detach();
+            }
+        }
+        self.server.publish(tables);
+    }
+
     fn store(&mut self, switches: &[Switch]) -> Result<(), DataplaneError> {
         let Some(dataplane) = &mut self.dataplane else { return Ok(()) };
         let table = self.decider.table();
@@ -206,8 +220,10 @@ impl Running {
         }
         if is_full {
             // A new generation has room, and every slot as it is now.
-            let service = &self.model.service;
-            tokio::task::block_in_place(|| dataplane.replace(service.xdp_mode, &service.listen, table))?;
+            let (service, tables) = (&self.model.service, self.server.tables());
+            tokio::task::block_in_place(|| {
+                dataplane.replace(service.xdp_mode, &service.listen, &tables, table)
+            })?;
         }
         Ok(())
     }
@@ -222,10 +238,15 @@ impl Running {
     }
 }
 
-fn attach(model: &Model, decider: &Decider) -> Result<Option<Dataplane>, DataplaneError> {
+fn attach(
+    model: &Model,
+    tables: &Arc<Tables>,
+    decider: &Decider,
+) -> Result<Option<Dataplane>, DataplaneError> {
     let service = &model.service;
     if service.xdp_mode == XdpMode::Off {
         return Ok(None);
     }
-    Dataplane::start(&service.interfaces, service.xdp_mode, &service.listen, decider.table()).map(Some)
+    let (interfaces, mode) = (&service.interfaces, service.xdp_mode);
+    Dataplane::start(interfaces, mode, &service.listen, tables, decider.table()).map(Some)
 }

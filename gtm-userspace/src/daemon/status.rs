@@ -2,8 +2,6 @@
 
 use std::collections::HashMap;
 
-use gtm_common::counters::Outcome;
-
 use super::service::Running;
 use crate::clock;
 use crate::config::Model;
@@ -60,10 +58,7 @@ fn answers(running: &Running) -> Answers {
     let server = running.server.counters();
     let (kernel_rate, server_rate) = running.rates.per_second();
     Answers {
-        kernel: Rate {
-            total: kernel.map_or(0, |counters| counters.get(Outcome::Answered)),
-            per_second: kernel_rate,
-        },
+        kernel: Rate { total: kernel.map_or(0, |counters| counters.answered()), per_second: kernel_rate },
         userspace: Rate { total: server.udp_answered() + server.tcp_answered(), per_second: server_rate },
     }
 }

@@ -1,123 +1,254 @@
 //! Answers as the map of blocks has them: a node for each distinct part, children before their parents.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use gtm_common::abi::{self, BlockHead, ChoiceHead, PageRef, kind};
+use gtm_common::abi::{
+    self, BlockHead, ChoiceHead, ERROR_NODES, MAX_ANSWER, MAX_POINTERS, MAX_ROTATION, PageRef, TOO_LARGE,
+    kind,
+};
+use gtm_common::wire::{HEADER_LEN, MAX_UDP_PAYLOAD, flags};
 use zerocopy::IntoBytes;
 
 use super::DataplaneError;
 use super::mapped::MappedArray;
 use super::pages::{self, PageCursor};
-use crate::decision::answer::Member;
-use crate::decision::{Answer, AnswerTable, Block};
+use crate::decision::answer::{Member, Picked};
+use crate::decision::{Answer, Block};
+use crate::server::{Asked, Sections, Tables};
 
-/// Pages beyond what the table needs when the generation is built: room for the answers of later conditions, before
-/// another generation is needed.
+/// Pages beyond what is needed when the generation is built: room for the answers of later conditions, before another
+/// generation is needed.
 const SPARE_PAGES: u32 = 4;
+/// Length of a question behind its name.
+const TYPE_AND_CLASS_LEN: usize = 4;
 
-/// The map, and what is in it.
+/// The nodes.
 #[derive(Debug)]
 pub(super) struct Blocks {
-    map: MappedArray,
+    nodes: Nodes,
     cursor: PageCursor,
-    /// Where each distinct node is: slots and choices share them.
-    placed: HashMap<Answer, PageRef>,
+    /// Where each distinct node is: slots, entries and choices share them.
+    placed: HashMap<Vec<u8>, PageRef>,
 }
 
-/// Pages that the map of a table has.
-pub(super) fn pages(table: &AnswerTable) -> u32 {
-    let answers: Vec<_> = table.slots.iter().map(arc_swap::ArcSwap::load_full).collect();
-    let mut nodes = HashSet::new();
-    answers.iter().filter(|answer| answer.is_for_kernel()).for_each(|answer| collect(answer, &mut nodes));
-    let mut cursor = PageCursor::default();
-    for node in nodes {
-        cursor.take(length(node));
-    }
-    cursor.pages() + SPARE_PAGES
+/// Where nodes are written.
+#[derive(Debug)]
+enum Nodes {
+    /// There is no map yet.
+    Unwritten(Vec<(PageRef, Vec<u8>)>),
+    Map(MappedArray),
 }
 
-fn collect<'a>(answer: &'a Answer, nodes: &mut HashSet<&'a Answer>) {
-    if nodes.insert(answer) {
-        answer.members().for_each(|member| collect(member, nodes));
-    }
-}
-
-/// Words of one node.
-fn length(node: &Answer) -> usize {
-    match node {
-        Answer::Records(block) | Answer::ZoneRecords(block) => 1 + block.bytes.len().div_ceil(8),
-        Answer::Turn(_) | Answer::Weighted(_) | Answer::Sticky(..) | Answer::Gather { .. } => {
-            1 + node.members().count() * (size_of::<abi::Member>() / 8)
-        }
-        Answer::Empty { .. } | Answer::Zone => 0,
-    }
+/// What a node is for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'p> {
+    pub(super) tables: &'p Tables,
+    pub(super) asked: &'p Asked,
+    pub(super) qtype: u16,
+    /// False where aliases lead to the steered name.
+    pub(super) is_direct: bool,
 }
 
 impl Blocks {
-    /// An empty map.
-    pub(super) fn new(map: MappedArray) -> Self {
-        Self { map, cursor: PageCursor::default(), placed: HashMap::new() }
+    /// The nodes of the errors, which come first.
+    pub(super) fn new() -> Result<Self, DataplaneError> {
+        let mut blocks = Self {
+            nodes: Nodes::Unwritten(Vec::new()),
+            cursor: PageCursor::default(),
+            placed: HashMap::new(),
+        };
+        for rcode in 0..ERROR_NODES {
+            // The bits that the header has no room for stand in the OPT record.
+            let head = BlockHead {
+                kind: kind::UNTAILORED,
+                flags: rcode & 0xf,
+                rotations: 1,
+                ..BlockHead::default()
+            };
+            blocks.write(head.as_bytes())?;
+        }
+        Ok(blocks)
     }
 
-    /// Where this answer is, which must be one for the kernel; what is new of it is written now.
-    pub(super) fn place(&mut self, answer: &Answer) -> Result<PageRef, DataplaneError> {
-        if let Some(placed) = self.placed.get(answer) {
+    /// Pages that the map must have.
+    pub(super) fn pages(&self) -> u32 {
+        self.cursor.pages() + SPARE_PAGES
+    }
+
+    /// Writes what was placed so far, and whatever follows, into the map.
+    pub(super) fn go_to(&mut self, mut map: MappedArray) -> Result<(), DataplaneError> {
+        if let Nodes::Unwritten(nodes) = &self.nodes {
+            for (reference, bytes) in nodes {
+                map.write_bytes(pages::offset(*reference)?, bytes)?;
+            }
+        }
+        self.nodes = Nodes::Map(map);
+        Ok(())
+    }
+
+    /// The node of sections that are the same for everyone; `None` where they are left to the server.
+    pub(super) fn place_sections(
+        &mut self,
+        asked: &Asked,
+        sections: Sections,
+    ) -> Result<Option<PageRef>, DataplaneError> {
+        let leaf = leaf(kind::UNTAILORED, asked, vec![sections]);
+        leaf.map(|bytes| self.place_bytes(bytes)).transpose()
+    }
+
+    /// The node of a steered answer; `None` where it is left to the server.
+    pub(super) fn place(
+        &mut self,
+        place: Place<'_>,
+        answer: &Answer,
+    ) -> Result<Option<PageRef>, DataplaneError> {
+        if !answer.is_for_kernel() {
+            return Ok(None);
+        }
+        let bytes = match answer {
+            // The records of a gathering are put together as they are.
+            Answer::Gather { .. } if !place.is_direct => None,
+            Answer::Records(block) => records(place, block),
+            Answer::Empty { rcode } => {
+                let sections = place.tables.steered_nothing(place.asked, place.qtype, *rcode);
+                leaf(kind::RECORDS, place.asked, vec![sections])
+            }
+            Answer::Turn(_) | Answer::Weighted(_) | Answer::Sticky(..) | Answer::Gather { .. } => {
+                let nodes: Option<Vec<PageRef>> =
+                    answer.members().map(|member| self.place(place, member)).collect::<Result<_, _>>()?;
+                nodes.map(|nodes| choice(answer, &nodes))
+            }
+            Answer::Zone => None,
+        };
+        bytes.map(|bytes| self.place_bytes(bytes)).transpose()
+    }
+
+    fn place_bytes(&mut self, bytes: Vec<u8>) -> Result<PageRef, DataplaneError> {
+        if let Some(placed) = self.placed.get(&bytes) {
             return Ok(*placed);
         }
-        let nodes = answer.members().map(|member| self.place(member)).collect::<Result<Vec<_>, _>>()?;
-        let bytes = node(answer, &nodes);
-        let reference = self.cursor.take(length(answer));
-        if usize::try_from(reference.page()).is_ok_and(|page| page >= self.map.len()) {
-            return Err(DataplaneError::BlocksFull);
+        let reference = self.write(&bytes)?;
+        self.placed.insert(bytes, reference);
+        Ok(reference)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<PageRef, DataplaneError> {
+        let reference = self.cursor.take(bytes.len().div_ceil(8));
+        match &mut self.nodes {
+            Nodes::Unwritten(nodes) => nodes.push((reference, bytes.to_vec())),
+            Nodes::Map(map) => {
+                if usize::try_from(reference.page()).is_ok_and(|page| page >= map.len()) {
+                    return Err(DataplaneError::BlocksFull);
+                }
+                map.write_bytes(pages::offset(reference)?, bytes)?;
+            }
         }
-        self.map.write_bytes(pages::offset(reference)?, &bytes)?;
-        self.placed.insert(answer.clone(), reference);
         Ok(reference)
     }
 }
 
-/// The node of an answer whose members have these.
-fn node(answer: &Answer, nodes: &[PageRef]) -> Vec<u8> {
+/// The node of records in turn; `None` where it is left to the server.
+fn records(place: Place<'_>, block: &Block) -> Option<Vec<u8>> {
+    let Place { tables, asked, qtype, is_direct } = place;
+    let turns = 0..u32::try_from(block.rotations).ok()?;
+    let sections = |turn| {
+        let picked = Picked { records: block.rotation(turn).to_vec(), alias: block.alias.clone() };
+        tables.steered(asked, qtype, &picked)
+    };
+    if !is_direct || block.alias.is_some() {
+        return leaf(kind::RECORDS, asked, turns.map(sections).collect::<Option<_>>()?);
+    }
+    // Each rotation begins one record later than the one before, and overlaps it.
+    let first = leaf(kind::RECORDS, asked, vec![sections(0)?])?;
+    let mut head: BlockHead = zerocopy::FromBytes::read_from_prefix(&first).ok()?.0;
+    head.step = u16::try_from(block.record_len).ok()?;
+    head.rotations = u16::try_from(block.rotations).ok()?;
+    let records = if head.len == TOO_LARGE { &[] } else { &*block.bytes };
+    Some([head.as_bytes(), records].concat())
+}
+
+/// The node of these rotations, one behind the other; `None` where it is left to the server: too many pointers, more
+/// records than a byte counts, or too large a whole.
+fn leaf(kind: u8, asked: &Asked, mut rotations: Vec<Sections>) -> Option<Vec<u8>> {
+    let room = usize::from(MAX_UDP_PAYLOAD) - HEADER_LEN - asked.qname.as_wire().len() - TYPE_AND_CLASS_LEN;
+    // What never fits.
+    for sections in &mut rotations {
+        if sections.bytes.len() > room {
+            sections.bytes.truncate(sections.len);
+            let [.., optionals] = &mut sections.counts;
+            *optionals = 0;
+        }
+    }
+    let first = rotations.first()?;
+    let is_uniform = |other: &Sections| {
+        let parts = |of: &Sections| (of.bytes.len(), of.len, of.counts, of.rcode, of.authoritative);
+        parts(other) == parts(first) && other.pointers == first.pointers
+    };
+    let (flags, [answers, authorities, additionals, optionals]) = (header_flags(first), first.counts);
+    let head = BlockHead { kind, flags, rotations: 1, ..BlockHead::default() };
+    if first.len > room {
+        return Some(BlockHead { len: TOO_LARGE, full_len: TOO_LARGE, ..head }.as_bytes().to_vec());
+    }
+    let full_len = first.bytes.len();
+    let pointers: Vec<u16> = first
+        .pointers
+        .iter()
+        .filter(|pointer| **pointer < full_len)
+        .map(|pointer| u16::try_from(*pointer))
+        .collect::<Result<_, _>>()
+        .ok()?;
+    let is_small = full_len <= MAX_ANSWER
+        && pointers.len() <= MAX_POINTERS
+        && full_len * (rotations.len() - 1) <= MAX_ROTATION
+        // One more for the OPT record.
+        && additionals + optionals < usize::from(u8::MAX);
+    if !is_small || !rotations.iter().all(is_uniform) {
+        return None;
+    }
+    let head = BlockHead {
+        pointers: u8::try_from(pointers.len()).ok()?,
+        answers: u8::try_from(answers).ok()?,
+        authorities: u8::try_from(authorities).ok()?,
+        additionals: u8::try_from(additionals).ok()?,
+        optionals: u8::try_from(optionals).ok()?,
+        len: u16::try_from(first.len).ok()?,
+        full_len: u16::try_from(full_len).ok()?,
+        step: u16::try_from(full_len).ok()?,
+        rotations: u16::try_from(rotations.len()).ok()?,
+        ..head
+    };
+    let mut bytes = [head.as_bytes(), pointers.as_bytes()].concat();
+    bytes.resize(bytes.len().next_multiple_of(8), 0);
+    bytes.extend(rotations.iter().flat_map(|sections| &sections.bytes));
+    Some(bytes)
+}
+
+/// AA and response code as they stand in the header.
+fn header_flags(sections: &Sections) -> u16 {
+    sections.rcode | if sections.authoritative { flags::AA } else { 0 }
+}
+
+/// The node of a choice whose members have these.
+fn choice(answer: &Answer, nodes: &[PageRef]) -> Vec<u8> {
     let (scope_v4, scope_v6) = answer.sticky_bits();
-    let head =
-        |kind| ChoiceHead { kind, members: narrow(nodes.len()), scope_v4, scope_v6, ..ChoiceHead::default() };
-    match answer {
-        Answer::Records(block) => records(kind::RECORDS, block),
-        Answer::ZoneRecords(block) => records(kind::ZONE_RECORDS, block),
-        Answer::Turn(_) => choice(head(kind::TURN), &[], nodes),
-        Answer::Weighted(members) => choice(head(kind::WEIGHTED), members, nodes),
+    // What is for the kernel is small: see `Answer::is_for_kernel`.
+    let members = u8::try_from(nodes.len()).unwrap_or(u8::MAX);
+    let head = ChoiceHead { members, scope_v4, scope_v6, ..ChoiceHead::default() };
+    let (head, weighed): (_, &[Member]) = match answer {
+        Answer::Weighted(members) => (ChoiceHead { kind: kind::WEIGHTED, ..head }, members),
         Answer::Sticky(sticky, members) => {
-            let head = ChoiceHead { sticky_v4: sticky.ipv4, sticky_v6: sticky.ipv6, ..head(kind::STICKY) };
-            choice(head, members, nodes)
+            let (sticky_v4, sticky_v6) = (sticky.ipv4, sticky.ipv6);
+            (ChoiceHead { kind: kind::STICKY, sticky_v4, sticky_v6, ..head }, members)
         }
         Answer::Gather { max, .. } => {
             let max = u16::try_from(*max).unwrap_or(u16::MAX);
-            choice(ChoiceHead { max, ..head(kind::GATHER) }, &[], nodes)
+            (ChoiceHead { kind: kind::GATHER, max, ..head }, &[])
         }
-        Answer::Empty { .. } | Answer::Zone => Vec::new(),
-    }
-}
-
-fn records(kind: u8, block: &Block) -> Vec<u8> {
-    let head = BlockHead {
-        kind,
-        count: narrow(block.count),
-        len: narrow(block.len()),
-        step: narrow(block.record_len),
-        rotations: narrow(block.rotations),
+        _ => (ChoiceHead { kind: kind::TURN, ..head }, &[]),
     };
-    [head.as_bytes(), &block.bytes].concat()
-}
-
-/// A choice; members that are given no key and weight have zeros.
-fn choice(head: ChoiceHead, members: &[Member], nodes: &[PageRef]) -> Vec<u8> {
-    let parts = members.iter().map(|member| (member.key, member.weight)).chain(std::iter::repeat((0, 0)));
+    // Members that are given no key and weight have zeros.
+    let parts = weighed.iter().map(|member| (member.key, member.weight)).chain(std::iter::repeat((0, 0)));
     let member = |(node, (key, weight)): (&PageRef, _)| abi::Member { key, weight, node: *node };
     let members: Vec<abi::Member> = nodes.iter().zip(parts).map(member).collect();
     [head.as_bytes(), members.as_bytes()].concat()
-}
-
-/// What is for the kernel is small: see [`Answer::is_for_kernel`].
-fn narrow<T: TryFrom<usize> + Default>(number: usize) -> T {
-    T::try_from(number).unwrap_or_default()
 }

@@ -28,6 +28,11 @@ impl Counters {
         self.iter().find(|(counted, _)| *counted == outcome).map_or(0, |(_, count)| count)
     }
 
+    /// Queries that got an answer, whichever.
+    pub fn answered(&self) -> u64 {
+        self.iter().filter(|(outcome, _)| outcome.is_answer()).map(|(_, count)| count).sum()
+    }
+
     /// Every outcome with its packets.
     pub fn iter(&self) -> impl Iterator<Item = (Outcome, u64)> {
         Outcome::ALL.iter().copied().zip(self.0.iter().copied())

@@ -2,19 +2,27 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use aya::maps::HashMap;
+use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::programs::{TestRun, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfLoader};
-use gtm_common::abi::{self, Listen, NO_BLOCK, PageRef, Settings, map};
+use gtm_common::abi::{
+    self, Listen, MAX_NSID, NO_BLOCK, PageRef, Settings, TRUSTED_FAMILY_BITS, Trusted, map,
+};
 use zerocopy::IntoBytes;
 
-use super::blocks::{self, Blocks};
+use super::blocks::Blocks;
 use super::counters::{self, Counters};
 use super::mapped::MappedArray;
 use super::names::NameTable;
+use super::plan::{Plan, Slots};
 use super::{DataplaneError, error, kernel, pages, sample};
+use crate::config::model::{Dns, EcsTrust, Prefix};
 use crate::decision::AnswerTable;
+use crate::decision::location::Location;
+use crate::server::Tables;
 
 /// The object, built from the source of the same commit by the build script.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/gtm-ebpf"));
@@ -23,29 +31,40 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/gt
 #[derive(Debug)]
 pub struct Generation {
     object: Ebpf,
-    slots: MappedArray,
+    tables: Arc<Tables>,
+    values: MappedArray,
+    slots: Slots,
     blocks: Blocks,
     hash_key: u64,
 }
 
 impl Generation {
-    /// Creates the maps, fills them from the table, loads the program and tries it on sample queries.
-    pub fn load(listen: &[SocketAddr], table: &AnswerTable) -> Result<Self, DataplaneError> {
+    /// Creates the maps, fills them from the tables and the table they were made with, loads the program and tries it on
+    /// sample queries.
+    pub fn load(
+        listen: &[SocketAddr],
+        tables: &Arc<Tables>,
+        table: &AnswerTable,
+    ) -> Result<Self, DataplaneError> {
+        let Plan { names: planned, slots, mut blocks } = Plan::new(tables, table)?;
+        // What the slots answer now is placed beforehand, so that the map is made for it.
+        for source in 0..table.slots.len() {
+            place(&mut blocks, tables, &slots, table, length("slots", source)?, |_, _| Ok(()))?;
+        }
         // Keys come from where the standard library takes the seeds of its hash maps.
-        let names = NameTable::new(&table.names, || RandomState::new().hash_one(0u8))?;
-        let settings = Settings {
-            hash_key: names.key,
-            bucket_mask: length("name buckets", names.buckets.len())? - 1,
-            ranges_v4: length("IPv4 ranges", table.location.ranges_v4.len())?,
-            ranges_v6: length("IPv6 ranges", table.location.ranges_v6.len())?,
-            reserved: 0,
+        let names = NameTable::new(&planned, || RandomState::new().hash_one(0u8))?;
+        let trusted = match &tables.dns().ecs {
+            EcsTrust::Prefixes(prefixes) => prefixes.as_slice(),
+            EcsTrust::Always | EcsTrust::Never => &[],
         };
+        let settings = settings(tables.dns(), &names, &table.location)?;
         let mut loader = EbpfLoader::new();
         let mut size = |map: &'static str, elements: u32| {
             // A map has at least one element.
             loader.map_max_entries(map, elements.max(1));
         };
         size(map::LISTEN, length("served addresses", listen.len())?);
+        size(map::TRUSTED, length("trusted prefixes", trusted.len())?);
         size(map::NAME_BUCKETS, settings.bucket_mask + 1);
         size(map::NAMES, names.pages);
         size(map::INDEX_V4, length("IPv4 index", table.location.index_v4.len())?);
@@ -53,8 +72,8 @@ impl Generation {
         size(map::INDEX_V6, length("IPv6 index", table.location.index_v6.len())?);
         size(map::RANGES_V6, settings.ranges_v6);
         size(map::VIEWS, length("views", table.views.len())?);
-        size(map::SLOTS, length("slots", table.slots.len())?);
-        size(map::BLOCKS, blocks::pages(table));
+        size(map::SLOTS, length("slots", slots.len())?);
+        size(map::BLOCKS, blocks.pages());
         loader.override_global(abi::SETTINGS_SYMBOL, settings.as_bytes(), true);
         let mut object = loader.load(OBJECT).map_err(load_error)?;
         MappedArray::new(&object, map::NAME_BUCKETS)?.write(0, &names.buckets)?;
@@ -68,32 +87,30 @@ impl Generation {
         MappedArray::new(&object, map::RANGES_V6)?.write(0, &table.location.ranges_v6)?;
         MappedArray::new(&object, map::VIEWS)?.write(0, &table.views)?;
         write_listen(&mut object, listen)?;
-        let slots = MappedArray::new(&object, map::SLOTS)?;
-        let blocks = Blocks::new(MappedArray::new(&object, map::BLOCKS)?);
-        let mut generation = Self { object, slots, blocks, hash_key: names.key };
+        write_trusted(&mut object, trusted)?;
+        blocks.go_to(MappedArray::new(&object, map::BLOCKS)?)?;
+        let values = MappedArray::new(&object, map::SLOTS)?;
+        let mut generation =
+            Self { object, tables: Arc::clone(tables), values, slots, blocks, hash_key: names.key };
         for slot in 0..length("slots", table.slots.len())? {
             generation.store(table, slot)?;
         }
         generation.program()?.load().map_err(verify_error)?;
-        sample::check(&generation, listen, table)?;
+        sample::check(&generation, listen, tables, table, &planned)?;
         generation.reset_counters()?;
         Ok(generation)
     }
 
-    /// Makes a slot answer what the table holds for it now: what answers is written first, then the slot in one store.
+    /// Makes a slot of the table answer what it holds now, for its name and for those whose aliases lead there: what
+    /// answers is written first, then each slot in one store.
     ///
     /// What cannot be written leaves the slot to the server: what it answered before is no longer true.
     pub fn store(&mut self, table: &AnswerTable, slot: u32) -> Result<(), DataplaneError> {
-        let position = usize::try_from(slot).unwrap_or(usize::MAX);
-        let answer = table
-            .slots
-            .get(position)
-            .ok_or_else(|| DataplaneError::map(map::SLOTS, format!("no slot {slot}")))?;
-        let answer = answer.load_full();
-        let placed = if answer.is_for_kernel() { self.blocks.place(&answer).map(Some) } else { Ok(None) };
-        let value = placed.as_ref().ok().copied().flatten().map_or(NO_BLOCK, |PageRef(node)| node.into());
-        self.slots.store_u64(position, value)?;
-        placed.map(drop)
+        let Self { tables, values, slots, blocks, .. } = self;
+        place(blocks, tables, slots, table, slot, |slot, node| {
+            let value = node.map_or(NO_BLOCK, |PageRef(node)| node.into());
+            values.store_u64(usize::try_from(slot).unwrap_or(usize::MAX), value)
+        })
     }
 
     /// The program of the object.
@@ -138,6 +155,63 @@ impl Generation {
     }
 }
 
+/// Places what a slot of the table holds now for every slot that follows it, and has each one stored. All are stored, those
+/// that cannot be placed as nothing, before an error is told.
+fn place(
+    blocks: &mut Blocks,
+    tables: &Tables,
+    slots: &Slots,
+    table: &AnswerTable,
+    source: u32,
+    mut store: impl FnMut(u32, Option<PageRef>) -> Result<(), DataplaneError>,
+) -> Result<(), DataplaneError> {
+    let answer = usize::try_from(source).ok().and_then(|source| table.slots.get(source));
+    let answer =
+        answer.ok_or_else(|| DataplaneError::map(map::SLOTS, format!("no slot {source}")))?.load_full();
+    let mut result = Ok(());
+    for (slot, place) in slots.followers(tables, source) {
+        let placed = blocks.place(place, &answer);
+        store(slot, placed.as_ref().ok().copied().flatten())?;
+        result = result.and(placed.map(drop));
+    }
+    result
+}
+
+fn settings(dns: &Dns, names: &NameTable, location: &Location) -> Result<Settings, DataplaneError> {
+    let nsid = dns.nsid.as_deref().unwrap_or_default().as_bytes();
+    let mut bytes = [0; MAX_NSID];
+    // It is as long as may be: that was checked when it was read.
+    bytes.iter_mut().zip(nsid).for_each(|(place, byte)| *place = *byte);
+    Ok(Settings {
+        hash_key: names.key,
+        bucket_mask: length("name buckets", names.buckets.len())? - 1,
+        ranges_v4: length("IPv4 ranges", location.ranges_v4.len())?,
+        ranges_v6: length("IPv6 ranges", location.ranges_v6.len())?,
+        ecs: match dns.ecs {
+            EcsTrust::Always => abi::ecs::ALWAYS,
+            EcsTrust::Never => abi::ecs::NEVER,
+            EcsTrust::Prefixes(_) => abi::ecs::LISTED,
+        },
+        extended_errors: dns.extended_errors.into(),
+        nsid_len: length("name server identifier", nsid.len())?,
+        nsid: zerocopy::transmute!(bytes),
+    })
+}
+
+fn write_trusted(object: &mut Ebpf, prefixes: &[Prefix]) -> Result<(), DataplaneError> {
+    let map = object.map_mut(map::TRUSTED).ok_or(DataplaneError::AbiMismatch)?;
+    let failed = |error| DataplaneError::map(map::TRUSTED, error);
+    let mut map = LpmTrie::<_, [u8; size_of::<Trusted>()], u32>::try_from(map).map_err(failed)?;
+    for prefix in prefixes {
+        let (address_be, ip_version) = address_be(prefix.address);
+        let key = Trusted { ip_version_be: u32::from(ip_version).to_be_bytes(), address_be };
+        let key: [u8; size_of::<Trusted>()] = zerocopy::transmute!(key);
+        let bits = TRUSTED_FAMILY_BITS + u32::from(prefix.length);
+        map.insert(&Key::new(bits, key), 0, 0).map_err(failed)?;
+    }
+    Ok(())
+}
+
 fn write_listen(object: &mut Ebpf, listen: &[SocketAddr]) -> Result<(), DataplaneError> {
     let map = object.map_mut(map::LISTEN).ok_or(DataplaneError::AbiMismatch)?;
     let failed = |error| DataplaneError::map(map::LISTEN, error);
@@ -150,14 +224,19 @@ fn write_listen(object: &mut Ebpf, listen: &[SocketAddr]) -> Result<(), Dataplan
 }
 
 fn listen_key(listen: SocketAddr) -> Listen {
-    let (address_be, ip_version) = match listen.ip() {
+    let (address_be, ip_version) = address_be(listen.ip());
+    Listen { address_be, port_be: listen.port().to_be_bytes(), ip_version }
+}
+
+/// The address as the keys of the maps have it, and its family.
+fn address_be(address: IpAddr) -> ([u8; 16], u16) {
+    match address {
         IpAddr::V4(address) => {
             let [a, b, c, d] = address.octets();
             ([a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], 4)
         }
         IpAddr::V6(address) => (address.octets(), 6),
-    };
-    Listen { address_be, port_be: listen.port().to_be_bytes(), ip_version }
+    }
 }
 
 fn length(what: &'static str, length: usize) -> Result<u32, DataplaneError> {

@@ -14,9 +14,11 @@ mod kernel;
 mod mapped;
 mod names;
 mod pages;
+mod plan;
 mod sample;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 pub use attach::Attachment;
 pub use counters::Counters;
@@ -25,6 +27,7 @@ pub use generation::Generation;
 
 use crate::config::model::XdpMode;
 use crate::decision::AnswerTable;
+use crate::server::Tables;
 
 /// The program on its interfaces, and the generation that serves now.
 #[derive(Debug)]
@@ -49,9 +52,10 @@ impl Dataplane {
         interfaces: &[String],
         mode: XdpMode,
         listen: &[SocketAddr],
+        tables: &Arc<Tables>,
         table: &AnswerTable,
     ) -> Result<Self, DataplaneError> {
-        let mut generation = Generation::load(listen, table)?;
+        let mut generation = Generation::load(listen, tables, table)?;
         let attach = |name: &String| {
             let attachment = Some(generation.attach(name, mode)?);
             Ok(Interface { name: name.clone(), attachment })
@@ -67,7 +71,7 @@ impl Dataplane {
             .filter_map(|interface| Some((&*interface.name, interface.attachment.as_ref()?)))
     }
 
-    /// Builds a generation for another table and puts it in the place of the one that serves.
+    /// Builds a generation for other tables and puts it in the place of the one that serves.
     ///
     /// An error leaves the old one serving everywhere. Once the new one is built there is no going back: an interface
     /// that does not take it is left without a program until the next replacement, and the server answers there.
@@ -75,9 +79,10 @@ impl Dataplane {
         &mut self,
         mode: XdpMode,
         listen: &[SocketAddr],
+        tables: &Arc<Tables>,
         table: &AnswerTable,
     ) -> Result<(), DataplaneError> {
-        let mut next = Generation::load(listen, table)?;
+        let mut next = Generation::load(listen, tables, table)?;
         for Interface { name, attachment } in &mut self.interfaces {
             let exchanged = attachment.take().and_then(|old| next.take_over(name, old).ok());
             // An exchange that fails takes the old program off as well: put the new one on afresh.
@@ -100,6 +105,11 @@ impl Dataplane {
     /// Makes a slot answer what the table holds for it now.
     pub fn store(&mut self, table: &AnswerTable, slot: u32) -> Result<(), DataplaneError> {
         self.generation.store(table, slot)
+    }
+
+    /// Takes the program off every interface, so that the server answers everything there until the next replacement.
+    pub fn detach(&mut self) {
+        self.interfaces.iter_mut().for_each(|interface| interface.attachment = None);
     }
 
     /// Everything counted since the start.

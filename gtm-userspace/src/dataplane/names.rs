@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 
-use gtm_common::abi::{Bucket, EMPTY_BUCKET, MAX_PROBES, MAX_TYPES, NO_TYPE, NameRecord, PageRef, TypeEntry};
+use gtm_common::abi::{Bucket, EMPTY_BUCKET, MAX_PROBES, NOT_OURS, NameRecord, PageRef, TypeEntry};
 use gtm_common::names::NameHash;
+use zerocopy::IntoBytes as _;
 
 use super::DataplaneError;
 use super::pages::PageCursor;
+use super::plan::PlannedName;
 use crate::name::Name;
 
 /// The table of one generation.
@@ -16,7 +18,7 @@ pub(super) struct NameTable {
     pub(super) key: u64,
     /// A power of two of them.
     pub(super) buckets: Vec<Bucket>,
-    /// Each record's place and bytes: head and name.
+    /// Each record's place and words.
     pub(super) records: Vec<(PageRef, Vec<u64>)>,
     /// Pages that the records take.
     pub(super) pages: u32,
@@ -25,21 +27,36 @@ pub(super) struct NameTable {
 impl NameTable {
     /// Places every name within [`MAX_PROBES`] of its hash's bucket, with another of the keys and a larger table until
     /// that holds.
-    pub(super) fn new(
-        names: &HashMap<Name, Vec<TypeEntry>>,
-        mut keys: impl FnMut() -> u64,
-    ) -> Result<Self, DataplaneError> {
+    pub(super) fn new(names: &[PlannedName], mut keys: impl FnMut() -> u64) -> Result<Self, DataplaneError> {
         let mut cursor = PageCursor::default();
         let mut records = Vec::with_capacity(names.len());
-        for (name, entries) in names {
-            let record = record(name, entries)?;
-            records.push((cursor.take(record.len()), record));
+        // Names of one zone have the same below them.
+        let mut shared: HashMap<&[TypeEntry], PageRef> = HashMap::new();
+        let mut named = Vec::with_capacity(names.len());
+        for planned in names.iter().filter(|planned| is_readable(&planned.name)) {
+            let below = match planned.below.as_deref() {
+                None => NOT_OURS,
+                Some(types) => *shared.entry(types).or_insert_with(|| {
+                    let record = record(NameRecord::default(), &[], types);
+                    let place = cursor.take(record.len());
+                    records.push((place, record));
+                    place
+                }),
+            };
+            let wire = planned.name.as_wire();
+            let name_len = u16::try_from(wire.len()).unwrap_or(u16::MAX);
+            let head = NameRecord { name_len, class: planned.class, below, ..NameRecord::default() };
+            let words = words(&planned.name);
+            let record = record(head, &words, &planned.types);
+            let place = cursor.take(record.len());
+            records.push((place, record));
+            named.push(Placed { place, class: planned.class, words });
         }
-        let mut size = (2 * names.len()).next_power_of_two().max(2);
+        let mut size = (2 * named.len()).next_power_of_two().max(2);
         // Far beyond what memory holds: names that still do not spread never will.
         while size <= 1 << 30 {
             let key = keys();
-            if let Some(buckets) = place(&records, key, size) {
+            if let Some(buckets) = place(&named, key, size) {
                 return Ok(Self { key, buckets, records, pages: cursor.pages() });
             }
             size *= 2;
@@ -48,11 +65,30 @@ impl NameTable {
     }
 }
 
+/// A name that has a record.
+struct Placed {
+    place: PageRef,
+    class: u16,
+    words: Vec<u64>,
+}
+
+impl Placed {
+    fn hash(&self, key: u64) -> NameHash {
+        self.words.iter().fold(NameHash::new(key, self.class), |hash, word| hash.add(*word))
+    }
+}
+
+/// False for what the program does not read as this name: it ends a name at its first zero byte, and one in a label is not
+/// the end.
+pub(super) fn is_readable(name: &Name) -> bool {
+    name.labels().all(|label| !label.contains(&0))
+}
+
 /// Linear probing; `None` when a name would land too far from its bucket, or behind one with the same tag.
-fn place(records: &[(PageRef, Vec<u64>)], key: u64, size: usize) -> Option<Vec<Bucket>> {
+fn place(names: &[Placed], key: u64, size: usize) -> Option<Vec<Bucket>> {
     let mut buckets = vec![Bucket { tag: 0, record: EMPTY_BUCKET }; size];
-    for (reference, record) in records {
-        let hash = name_words(record).iter().fold(NameHash::new(key), |hash, word| hash.add(*word));
+    for name in names {
+        let hash = name.hash(key);
         let first = usize::try_from(hash.bucket()).ok()?;
         let mut free = None;
         for place in
@@ -65,35 +101,26 @@ fn place(records: &[(PageRef, Vec<u64>)], key: u64, size: usize) -> Option<Vec<B
                 return None;
             }
         }
-        *buckets.get_mut(free?)? = Bucket { tag: hash.tag(), record: *reference };
+        *buckets.get_mut(free?)? = Bucket { tag: hash.tag(), record: name.place };
     }
     Some(buckets)
 }
 
-/// The name's words in its record.
-fn name_words(record: &[u64]) -> &[u64] {
-    record.get(size_of::<NameRecord>() / 8..).unwrap_or_default()
-}
-
 /// The name in little-endian words, the last one padded with zeros.
 fn words(name: &Name) -> Vec<u64> {
-    let word = |chunk: &[u8]| chunk.iter().rev().fold(0u64, |word, byte| (word << 8) | u64::from(*byte));
     name.as_wire().chunks(8).map(word).collect()
 }
 
-fn record(name: &Name, entries: &[TypeEntry]) -> Result<Vec<u64>, DataplaneError> {
-    if entries.len() > MAX_TYPES || entries.iter().any(|entry| entry.qtype == NO_TYPE) {
-        return Err(DataplaneError::TooLarge {
-            what: "types at one name",
-            limit: MAX_TYPES.try_into().unwrap_or(u64::MAX),
-        });
-    }
-    let mut types = [TypeEntry::default(); MAX_TYPES];
-    types.iter_mut().zip(entries).for_each(|(place, entry)| *place = *entry);
-    let name_len = u32::try_from(name.as_wire().len()).unwrap_or(u32::MAX);
-    let head = zerocopy::transmute!(NameRecord { name_len, reserved: 0, types });
-    let head: [u64; size_of::<NameRecord>() / 8] = head;
-    Ok(head.into_iter().chain(words(name)).collect())
+fn word(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |word, byte| (word << 8) | u64::from(*byte))
+}
+
+/// Head, name and types in words; there are at most [`abi::MAX_TYPES`](gtm_common::abi::MAX_TYPES).
+fn record(head: NameRecord, name: &[u64], types: &[TypeEntry]) -> Vec<u64> {
+    let head = NameRecord { types: u32::try_from(types.len()).unwrap_or(u32::MAX), ..head };
+    let head: [u64; size_of::<NameRecord>() / 8] = zerocopy::transmute!(head);
+    let types = types.as_bytes().chunks(8).map(word);
+    head.into_iter().chain(name.iter().copied()).chain(types).collect()
 }
 
 #[cfg(test)]
@@ -102,10 +129,13 @@ mod tests {
 
     #[test]
     fn every_name_is_found_where_the_program_looks() {
-        let entry = TypeEntry { qtype: 1, ..TypeEntry::default() };
-        let names: HashMap<Name, Vec<TypeEntry>> = (0..20_000)
-            .map(|index| (format!("host{index}.example.com").parse().unwrap(), vec![entry]))
-            .collect();
+        let planned = |index| PlannedName {
+            name: format!("host{index}.example.com").parse().unwrap(),
+            class: 1,
+            types: vec![TypeEntry { qtype: 1, ..TypeEntry::default() }],
+            below: None,
+        };
+        let names: Vec<PlannedName> = (0..20_000).map(planned).collect();
         let mut key = 0;
         let table = NameTable::new(&names, || {
             key += 0x1234_5678_9abc_def1;
@@ -113,17 +143,17 @@ mod tests {
         })
         .unwrap();
         assert!(table.buckets.len().is_power_of_two());
-        for name in names.keys() {
-            let hash = words(name).iter().fold(NameHash::new(table.key), |hash, word| hash.add(*word));
+        let records: HashMap<PageRef, &Vec<u64>> =
+            table.records.iter().map(|(place, record)| (*place, record)).collect();
+        for planned in &names {
+            let words = words(&planned.name);
+            let hash = words.iter().fold(NameHash::new(table.key, 1), |hash, word| hash.add(*word));
             let first = usize::try_from(hash.bucket()).unwrap();
-            let probes = (0..8).map(|probe| table.buckets[(first + probe) & (table.buckets.len() - 1)]);
-            let bucket = probes
-                .into_iter()
-                .find(|bucket| bucket.record == EMPTY_BUCKET || bucket.tag == hash.tag())
-                .unwrap();
-            let (_, record) =
-                table.records.iter().find(|(reference, _)| *reference == bucket.record).unwrap();
-            assert_eq!(name_words(record), words(name), "{name}");
+            let mut probes = (0..8).map(|probe| table.buckets[(first + probe) & (table.buckets.len() - 1)]);
+            let bucket =
+                probes.find(|bucket| bucket.record == EMPTY_BUCKET || bucket.tag == hash.tag()).unwrap();
+            let head = size_of::<NameRecord>() / 8;
+            assert_eq!(records[&bucket.record][head..head + words.len()], words, "{}", planned.name);
         }
     }
 }

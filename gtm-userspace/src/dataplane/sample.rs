@@ -2,14 +2,17 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use gtm_common::abi::ANY_TYPE;
+use gtm_common::abi::{ANY_TYPE, MAX_ANSWER};
 use gtm_common::checksum::Sum;
-use gtm_common::wire::{HEADER_LEN, MIN_UDP_PAYLOAD, class, rtype};
+use gtm_common::wire::{HEADER_LEN, class, rtype};
 
+use super::names::is_readable;
+use super::plan::PlannedName;
 use super::{DataplaneError, Generation};
+use crate::decision::AnswerTable;
 use crate::decision::answer::split;
-use crate::decision::{Answer, AnswerTable};
 use crate::name::Name;
+use crate::server::{Asked, Finite, Response, Tables, Transport, respond};
 
 /// Names that are asked, spread over the table.
 const NAMES: usize = 64;
@@ -20,69 +23,107 @@ const CLIENT_PORT: u16 = 53_535;
 const XDP_PASS: u32 = 2;
 const XDP_TX: u32 = 3;
 const UDP_LEN: usize = 8;
-const TYPE_AND_CLASS_LEN: usize = 4;
 
-/// Asks the program for some names at the first served address and compares with the table.
+/// Asks the program for some names at the first served address, and for some that do not exist below them, and compares
+/// with what the server answers.
 pub(super) fn check(
     generation: &Generation,
     listen: &[SocketAddr],
+    tables: &Tables,
     table: &AnswerTable,
+    names: &[PlannedName],
 ) -> Result<(), DataplaneError> {
     let Some(server) = listen.first().copied() else { return Ok(()) };
     let client = match server {
         SocketAddr::V4(_) => IpAddr::V4(CLIENT_V4),
         SocketAddr::V6(_) => IpAddr::V6(CLIENT_V6),
     };
+    let sample = Sample { generation, server, client, tables, table };
+    let in_class = |planned: &&PlannedName| planned.class == class::IN;
+    let step = (names.len() / NAMES).max(1);
+    for planned in names.iter().step_by(step).filter(in_class) {
+        sample.ask(&planned.name, rtype::A)?;
+        if let Ok(below) = planned.name.child(b"-") {
+            sample.ask(&below, rtype::A)?;
+        }
+    }
     let step = (table.names.len() / NAMES).max(1);
     for (name, entries) in table.names.iter().step_by(step) {
         for entry in entries {
-            let qtype = if entry.qtype == ANY_TYPE { rtype::A } else { entry.qtype };
-            let answer = table.look_up(name, qtype, client).map(|steered| steered.answer);
-            let frame = query(client, server, name, qtype);
-            let (action, reply) = generation.run(&frame)?;
-            let passed = action == XDP_PASS && reply == frame;
-            let is_right = match answer.filter(|answer| is_readable(name) && answer.is_for_kernel()) {
-                Some(answer) if action == XDP_TX => is_answer(&reply, &frame, &answer, client),
-                Some(answer) => passed && !always_fits(name, &answer),
-                None => passed,
-            };
-            if !is_right {
-                return Err(wrong(name, format!("type {qtype}, action {action}, frame {reply:02x?}")));
-            }
+            sample.ask(name, if entry.qtype == ANY_TYPE { rtype::A } else { entry.qtype })?;
         }
     }
     Ok(())
 }
 
-fn wrong(name: &Name, problem: impl Into<String>) -> DataplaneError {
-    DataplaneError::Sample { name: name.to_string(), problem: problem.into() }
+/// Who is asked, and by whom.
+struct Sample<'s> {
+    generation: &'s Generation,
+    server: SocketAddr,
+    client: IpAddr,
+    tables: &'s Tables,
+    table: &'s AnswerTable,
 }
 
-/// The program ends a name at its first zero byte, and one in a label is not the end.
-fn is_readable(name: &Name) -> bool {
-    name.labels().all(|label| !label.contains(&0))
+impl Sample<'_> {
+    fn ask(&self, name: &Name, qtype: u16) -> Result<(), DataplaneError> {
+        let message = message(name, qtype);
+        let frame = frame(self.client, self.server, &message);
+        let (action, reply) = self.generation.run(&frame)?;
+        let steered = self.table.find(name, qtype, self.client).map(|steered| steered.answer);
+        let must_answer = steered.is_some_and(|answer| {
+            is_readable(name)
+                && answer.is_for_kernel()
+                && !answer.leads_on()
+                && answer.most_bytes() <= MAX_ANSWER
+        });
+        let is_right = match action {
+            XDP_PASS => reply == frame && !must_answer,
+            XDP_TX => self.is_answer(name, qtype, &message, reply.get(frame.len() - message.len()..)),
+            _ => false,
+        };
+        if is_right {
+            return Ok(());
+        }
+        let problem = format!("type {qtype}, action {action}, frame {reply:02x?}");
+        Err(DataplaneError::Sample { name: name.to_string(), problem })
+    }
+
+    /// True when the server answers the same, or the same in another turn.
+    fn is_answer(&self, name: &Name, qtype: u16, message: &[u8], reply: Option<&[u8]>) -> bool {
+        let response = respond(message, self.client, Transport::Udp, self.tables);
+        let (Some(reply), Some(Response { bytes, .. })) = (reply, response) else { return false };
+        if reply == bytes {
+            return true;
+        }
+        let asked = Asked { qname: name.clone(), qclass: class::IN, below: None };
+        match self.tables.finite(&asked, qtype) {
+            Finite::Steered { name: steered, .. } if steered == *name => {
+                let records = reply.get(message.len()..).and_then(split);
+                let answer = self.table.find(name, qtype, self.client).map(|steered| steered.answer);
+                let pair = records.zip(answer);
+                pair.is_some_and(|(records, answer)| answer.admits(&records, self.client))
+            }
+            // Of records behind aliases it is enough that they have the form.
+            Finite::Steered { .. } => reply.get(..HEADER_LEN) == bytes.get(..HEADER_LEN),
+            Finite::Same(_) | Finite::Various => false,
+        }
+    }
 }
 
-/// Whether every answer at this name fits a plain reply.
-fn always_fits(name: &Name, answer: &Answer) -> bool {
-    let len = HEADER_LEN + name.as_wire().len() + TYPE_AND_CLASS_LEN + answer.most_bytes();
-    len <= usize::from(MIN_UDP_PAYLOAD)
-}
-
-/// True when the reply ends in records that can be the answer, behind the question.
-fn is_answer(reply: &[u8], query: &[u8], answer: &Answer, client: IpAddr) -> bool {
-    let records = reply.get(query.len()..).and_then(split);
-    records.is_some_and(|records| !records.is_empty() && answer.admits(&records, client))
-}
-
-/// A frame with a plain query.
-fn query(client: IpAddr, server: SocketAddr, name: &Name, qtype: u16) -> Vec<u8> {
+/// A plain query.
+fn message(name: &Name, qtype: u16) -> Vec<u8> {
     // ID, RD, one question.
-    let mut dns = vec![0x47, 0x54, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
-    dns.extend(name.as_wire());
-    dns.extend(qtype.to_be_bytes());
-    dns.extend(class::IN.to_be_bytes());
-    let udp_len = narrow(UDP_LEN + dns.len());
+    let mut message = vec![0x47, 0x54, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+    message.extend(name.as_wire());
+    message.extend(qtype.to_be_bytes());
+    message.extend(class::IN.to_be_bytes());
+    message
+}
+
+/// A frame with this message.
+fn frame(client: IpAddr, server: SocketAddr, message: &[u8]) -> Vec<u8> {
+    let udp_len = narrow(UDP_LEN + message.len());
     let mut frame = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2];
     match (client, server.ip()) {
         (IpAddr::V4(client), IpAddr::V4(server)) => {
@@ -116,7 +157,7 @@ fn query(client: IpAddr, server: SocketAddr, name: &Name, qtype: u16) -> Vec<u8>
     frame.extend(udp_len.to_be_bytes());
     // The program does not add up a query, but over IPv6 there must be some checksum.
     frame.extend([0xff, 0xff]);
-    frame.extend(dns);
+    frame.extend(message);
     frame
 }
 

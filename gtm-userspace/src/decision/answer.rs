@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 
-use gtm_common::abi::{MAX_ANSWER, MAX_GATHERED, MAX_MEMBERS, MAX_ROTATION};
+use gtm_common::abi::{MAX_GATHERED, MAX_MEMBERS, MAX_ROTATION};
 use gtm_common::pick;
 use gtm_common::wire::rcode;
 
@@ -49,8 +49,6 @@ pub enum Answer {
     },
     /// What the zone itself says.
     Zone,
-    /// The same, and these are all its records of the steered type: the kernel can answer them as well.
-    ZoneRecords(Block),
 }
 
 /// One of several.
@@ -83,7 +81,7 @@ impl Answer {
     /// Most records that one answer holds.
     pub fn most_records(&self) -> usize {
         match self {
-            Self::Records(block) | Self::ZoneRecords(block) => block.count,
+            Self::Records(block) => block.count,
             Self::Gather { members, max } => members.iter().map(Self::most_records).sum::<usize>().min(*max),
             Self::Turn(_) | Self::Weighted(_) | Self::Sticky(..) | Self::Empty { .. } | Self::Zone => {
                 self.members().map(Self::most_records).max().unwrap_or_default()
@@ -94,7 +92,7 @@ impl Answer {
     /// Most bytes that the records of one answer take.
     pub fn most_bytes(&self) -> usize {
         match self {
-            Self::Records(block) | Self::ZoneRecords(block) => block.len(),
+            Self::Records(block) => block.len(),
             Self::Gather { members, .. } => members.iter().map(Self::most_bytes).sum(),
             Self::Turn(_) | Self::Weighted(_) | Self::Sticky(..) | Self::Empty { .. } | Self::Zone => {
                 self.members().map(Self::most_bytes).max().unwrap_or_default()
@@ -116,19 +114,19 @@ impl Answer {
         let (plain, weighed): (&[Self], &[Member]) = match self {
             Self::Turn(members) | Self::Gather { members, .. } => (members, &[]),
             Self::Weighted(members) | Self::Sticky(_, members) => (&[], members),
-            Self::Records(_) | Self::Empty { .. } | Self::Zone | Self::ZoneRecords(_) => (&[], &[]),
+            Self::Records(_) | Self::Empty { .. } | Self::Zone => (&[], &[]),
         };
         plain.iter().chain(weighed.iter().map(|member| &member.answer))
     }
 
     /// True when the server leaves it to the zone.
     pub fn is_of_zone(&self) -> bool {
-        matches!(self, Self::Zone | Self::ZoneRecords(_))
+        matches!(self, Self::Zone)
     }
 
-    /// True when the kernel can answer it alone. Left to the server are: what has no records; an alias into our zones,
-    /// which brings more records; what is too long, too wide or too deep; and a gathering in which an address could
-    /// occur twice.
+    /// True when the kernel can answer it alone. Left to the server are: what the zone says, what is too wide or too
+    /// deep, and a gathering in which an address could occur twice; and of aliases into our zones those that lead to another
+    /// steered name.
     pub fn is_for_kernel(&self) -> bool {
         match self {
             Self::Gather { members, .. } => {
@@ -137,34 +135,39 @@ impl Answer {
                     && is_distinct(members)
             }
             Self::Records(_) | Self::Turn(_) | Self::Weighted(_) | Self::Sticky(..) => self.is_choice(2),
-            Self::ZoneRecords(block) => block.len() <= MAX_ANSWER,
+            Self::Empty { .. } => true,
+            Self::Zone => false,
+        }
+    }
+
+    /// True when some answer is an alias into our zones, which brings more records.
+    pub fn leads_on(&self) -> bool {
+        match self {
+            Self::Records(block) => block.alias.is_some(),
             Self::Empty { .. } | Self::Zone => false,
+            Self::Turn(_) | Self::Weighted(_) | Self::Sticky(..) | Self::Gather { .. } => {
+                self.members().any(Self::leads_on)
+            }
         }
     }
 
     /// True for records that the kernel can copy behind at most `depth` choices.
     fn is_choice(&self, depth: u8) -> bool {
         match self {
-            Self::Records(block) => {
-                block.alias.is_none()
-                    && block.len() <= MAX_ANSWER
-                    && block.bytes.len() - block.len() <= MAX_ROTATION
-            }
+            Self::Records(block) => block.bytes.len() - block.len() <= MAX_ROTATION,
             Self::Turn(_) | Self::Weighted(_) | Self::Sticky(..) => {
                 depth > 0
                     && self.members().count() <= MAX_MEMBERS
                     && self.members().all(|member| member.is_choice(depth - 1))
             }
-            Self::Gather { .. } | Self::Empty { .. } | Self::Zone | Self::ZoneRecords(_) => false,
+            Self::Gather { .. } | Self::Empty { .. } | Self::Zone => false,
         }
     }
 
     /// Every record that some answer may hold.
     fn records(&self) -> HashSet<&[u8]> {
         match self {
-            Self::Records(block) | Self::ZoneRecords(block) => {
-                block.bytes.chunks_exact(block.record_len.max(1)).collect()
-            }
+            Self::Records(block) => block.bytes.chunks_exact(block.record_len.max(1)).collect(),
             Self::Turn(_) | Self::Weighted(_) | Self::Sticky(..) | Self::Gather { .. } => {
                 self.members().flat_map(Self::records).collect()
             }
@@ -301,7 +304,7 @@ impl Answer {
     /// already, at most `max` in all.
     fn ends(&self, records: &[&[u8]], from: usize, max: usize, client: IpAddr) -> BTreeSet<usize> {
         match self {
-            Self::Records(block) | Self::ZoneRecords(block) => {
+            Self::Records(block) => {
                 let rotations = 0..u32::try_from(block.rotations).unwrap_or(u32::MAX);
                 rotations.filter_map(|turn| follow(block.records(turn), records, from, max)).collect()
             }

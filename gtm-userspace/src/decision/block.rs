@@ -47,21 +47,6 @@ impl Block {
         })
     }
 
-    /// The block of all these RDATA of one type, always in this order; `None` without any, or when they differ in length.
-    pub fn of_set(rtype: u16, rdata: &[impl AsRef<[u8]>], ttl: u32) -> Option<Self> {
-        let records: Vec<Vec<u8>> =
-            rdata.iter().map(|rdata| resource_record(rtype, rdata.as_ref(), ttl)).collect();
-        let record_len = records.first()?.len();
-        let is_uniform = records.iter().all(|record| record.len() == record_len);
-        is_uniform.then(|| Self {
-            count: records.len(),
-            record_len,
-            rotations: 1,
-            bytes: records.concat().into(),
-            alias: None,
-        })
-    }
-
     /// Length of one answer in bytes; the same in every rotation.
     pub fn len(&self) -> usize {
         self.count * self.record_len

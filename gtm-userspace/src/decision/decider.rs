@@ -7,10 +7,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use self::compile::Compiler;
-use gtm_common::wire::rtype;
 
 use super::answer::Answer;
-use super::block::Block;
 use super::changes::{Availability, Changes, Switch};
 use super::choose::{Choice, Choosing, Reason, choose};
 use super::conditions::{AddressState, Conditions, DomainState, PoolState};
@@ -23,7 +21,7 @@ use super::selection::Response;
 use super::table::AnswerTable;
 use crate::config::Model;
 use crate::config::model::{
-    AccessDomain, AllDownAction, CheckId, DomainId, Policy, PoolId, SourceId, SteeredType, Verdict,
+    AccessDomain, AllDownAction, CheckId, DomainId, Policy, PoolId, SourceId, Verdict,
 };
 use crate::geo::Partition;
 use crate::name::Name;
@@ -359,25 +357,8 @@ fn route_text(model: &Model, domain: &AccessDomain, route: &Route) -> String {
 
 /// The answer of a choice. An alias outside our zones is no concern of the server: nothing is added to it.
 fn answer(model: &Model, domain: &AccessDomain, choice: &Choice) -> Answer {
-    if choice.response == Response::Zone {
-        return zone_records(model, domain).map_or(Answer::Zone, Answer::ZoneRecords);
-    }
     let is_ours = |name: &Name| model.zones.iter().any(|zone| name.is_at_or_below(&zone.origin));
     Answer::compile(&choice.response, domain.ttl, is_ours)
-}
-
-/// The zone's own addresses at the name of an access domain.
-fn zone_records(model: &Model, domain: &AccessDomain) -> Option<Block> {
-    let rtype = match domain.steered {
-        SteeredType::A => rtype::A,
-        SteeredType::Aaaa => rtype::AAAA,
-        // It stands for every type.
-        SteeredType::Cname => return None,
-    };
-    let above = model.zones.iter().filter(|zone| domain.name.is_at_or_below(&zone.origin));
-    let zone = above.max_by_key(|zone| zone.origin.as_wire().len())?;
-    let set = zone.records(&domain.name, rtype)?;
-    Block::of_set(rtype, &set.rdata, set.ttl)
 }
 
 /// What everything is shown as, for those who ask.

@@ -18,6 +18,8 @@ pub struct Location {
     pub index_v6: Vec<u32>,
     /// IPv6 ranges, ascending.
     pub ranges_v6: Vec<RangeV6>,
+    /// Number of classes.
+    pub classes: usize,
 }
 
 impl Location {
@@ -31,6 +33,7 @@ impl Location {
         };
         let ranges_v6: Vec<_> = partition.v6.iter().map(to_range).collect();
         Self {
+            classes: partition.classes.len(),
             index_v4: index(ranges_v4.iter().map(|range| u64::from(range.start) << 32)),
             index_v6: index(ranges_v6.iter().map(|range| range.start_high | u64::from(range.start_low != 0))),
             ranges_v4,

@@ -61,12 +61,17 @@ impl AnswerTable {
 
     /// What the slot of the name and type holds for the client, also where it is left to the zone.
     pub fn look_up(&self, name: &Name, qtype: u16, client: IpAddr) -> Option<Steered> {
-        let entry = self.names.get(name)?.iter().find(|entry| entry.answers(qtype))?;
+        let entry = self.entry(name, qtype)?;
         let (class, scope) = if entry.is_tailored() { self.location.find(client)? } else { (ClassId(0), 0) };
         let answer = self.slot(entry, class)?.load_full();
         let (sticky_v4, sticky_v6) = answer.sticky_bits();
         let scope = scope.max(if client.is_ipv4() { sticky_v4 } else { sticky_v6 });
         Some(Steered { answer, scope })
+    }
+
+    /// What the name is steered for, if that answers the QTYPE.
+    pub fn entry(&self, name: &Name, qtype: u16) -> Option<&TypeEntry> {
+        self.names.get(name)?.iter().find(|entry| entry.answers(qtype))
     }
 
     /// The names that are steered now: those whose access domains are not all left to the zone.
@@ -76,6 +81,13 @@ impl AnswerTable {
             |entry: &TypeEntry| self.slot(entry, ClassId(0)).is_some_and(|slot| !slot.load().is_of_zone());
         let steered = self.names.iter().filter(move |(_, entries)| entries.iter().any(is_steered));
         steered.map(|(name, _)| name)
+    }
+
+    /// The row of slot offsets of an entry: one for each class, if the answer depends on it.
+    pub fn view(&self, entry: &TypeEntry) -> &[u32] {
+        let classes = if entry.is_tailored() { self.location.classes } else { 1 };
+        let start = usize::try_from(entry.view).unwrap_or(usize::MAX);
+        self.views.get(start..).map(|row| row.get(..classes).unwrap_or(row)).unwrap_or_default()
     }
 
     fn slot(&self, entry: &TypeEntry, class: ClassId) -> Option<&ArcSwap<Answer>> {

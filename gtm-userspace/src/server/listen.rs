@@ -79,9 +79,8 @@ pub(super) struct Shared {
 impl Server {
     /// Binds every address for UDP and TCP and starts to answer; all of them or none. Port 0 takes any
     /// free port of UDP, and the same of TCP. Must be called inside a tokio runtime.
-    pub fn bind(listen: &[SocketAddr], tables: Tables, limits: Limits) -> Result<Self, BindError> {
-        let shared =
-            Arc::new(Shared { tables: ArcSwap::from_pointee(tables), counters: Counters::default() });
+    pub fn bind(listen: &[SocketAddr], tables: Arc<Tables>, limits: Limits) -> Result<Self, BindError> {
+        let shared = Arc::new(Shared { tables: ArcSwap::new(tables), counters: Counters::default() });
         let slots = Arc::new(Slots::new(limits));
         let all = listen.iter().map(|&address| bind::bind(address)).collect::<Result<Vec<_>, _>>()?;
         let mut tasks = JoinSet::new();
@@ -103,8 +102,8 @@ impl Server {
     }
 
     /// Replaces the tables: each query is answered from the old ones or from the new ones.
-    pub fn publish(&self, tables: Tables) {
-        self.shared.tables.store(Arc::new(tables));
+    pub fn publish(&self, tables: Arc<Tables>) {
+        self.shared.tables.store(tables);
     }
 
     /// The tables that are answered from now.

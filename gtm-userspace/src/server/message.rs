@@ -14,6 +14,8 @@ use crate::zone::RecordSet;
 const MAX_POINTER: u16 = 0x3fff;
 /// The upper bits that make a length a compression pointer.
 const POINTER: u16 = 0xc000;
+/// The pointer to the QNAME, right behind the header.
+const QNAME: u16 = 0xc00c;
 /// The owner of every steered record: a pointer to the QNAME, two bytes.
 const STEERED_OWNER_LEN: usize = 2;
 /// Type, class, TTL and RDLENGTH of a record.
@@ -114,8 +116,11 @@ pub(super) fn encode(
     }
 
     let authoritative = if content.authoritative { flags::AA } else { 0 };
-    let copied = header.flags & (flags::OPCODE | flags::RD);
-    let flags = flags::QR | copied | authoritative | truncated | (response_code & HEADER_RCODE);
+    let opcode = header.flags & flags::OPCODE;
+    // RD means something in a QUERY alone; other opcodes have a zero there (RFC 2136 section 2.2).
+    let recursion_desired = if opcode == 0 { header.flags & flags::RD } else { 0 };
+    let flags =
+        flags::QR | opcode | recursion_desired | authoritative | truncated | (response_code & HEADER_RCODE);
     let counts = [usize::from(question.is_some()), answers, authorities, additionals];
     Response { bytes: writer.finish(flags, counts), rcode: response_code }
 }
@@ -128,12 +133,60 @@ fn limit(edns: Option<Edns<'_>>, transport: Transport) -> usize {
     })
 }
 
+/// What follows the question, apart from any one query: of every QNAME that it answers the bytes are the same but for some
+/// pointers.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Sections {
+    /// Response code; below 16.
+    pub rcode: u16,
+    /// Whether AA is set.
+    pub authoritative: bool,
+    /// Records of answer, authority and additional section, and then those that are left out where they do not fit.
+    pub counts: [usize; 4],
+    /// The records.
+    pub bytes: Vec<u8>,
+    /// Length of those that are not left out.
+    pub len: usize,
+    /// Offsets of the compression pointers that lack the length of the QNAME; ascending.
+    pub pointers: Vec<usize>,
+}
+
+impl Sections {
+    /// The sections of an answer to this question, which stands for all the others.
+    pub(super) fn new(question: Question<'_>, content: &Content<'_>) -> Self {
+        let mut writer = Writer::new(0, Some(question));
+        let start = writer.bytes.len();
+        let [answers, authorities, additionals] =
+            [&content.answer, &content.authority, &content.glue].map(|section| writer.section(section));
+        let len = writer.bytes.len() - start;
+        let optionals = writer.section(&content.optional);
+        let mut bytes = writer.bytes.split_off(start);
+        let pointers: Vec<usize> = writer.pointers.iter().map(|place| place - start).collect();
+        let name_len = u16::try_from(question.qname.len()).unwrap_or(u16::MAX);
+        for pointer in &pointers {
+            if let Some(place) = bytes.get_mut(*pointer..).and_then(<[u8]>::first_chunk_mut) {
+                *place = u16::from_be_bytes(*place).wrapping_sub(name_len).to_be_bytes();
+            }
+        }
+        Self {
+            rcode: content.rcode,
+            authoritative: content.authoritative,
+            counts: [answers, authorities, additionals, optionals],
+            bytes,
+            len,
+            pointers,
+        }
+    }
+}
+
 /// A message in the making.
 struct Writer {
     bytes: Vec<u8>,
     /// Names that were written in full, and where: what later owners point at. After a cut they may point at nothing, so
     /// no record follows a cut.
     anchors: Vec<(u16, Name)>,
+    /// Where pointers to anything but the start of the QNAME stand.
+    pointers: Vec<usize>,
 }
 
 impl Writer {
@@ -142,7 +195,7 @@ impl Writer {
         let mut bytes = Vec::with_capacity(usize::from(MAX_UDP_PAYLOAD));
         bytes.extend(id.to_be_bytes());
         bytes.resize(HEADER_LEN, 0);
-        let mut writer = Self { bytes, anchors: Vec::new() };
+        let mut writer = Self { bytes, anchors: Vec::new(), pointers: Vec::new() };
         if let Some(question) = question {
             writer.anchored(question.qname);
             writer.bytes.extend(question.bytes);
@@ -225,6 +278,9 @@ impl Writer {
             (is_end && target <= MAX_POINTER).then_some(POINTER | target)
         });
         if let Some(pointer) = pointer {
+            if pointer != QNAME {
+                self.pointers.push(self.bytes.len());
+            }
             self.bytes.extend(pointer.to_be_bytes());
         } else {
             self.anchored(owner.as_wire());

@@ -8,8 +8,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use gtm_common::wire::rtype;
+
 use crate::config::Model;
-use crate::config::model::Dns;
+use crate::config::model::{Dns, Target};
 use crate::decision::AnswerTable;
 use crate::decision::table::Steered;
 use crate::name::Name;
@@ -17,6 +19,7 @@ use crate::zone::lookup::ZoneSet;
 
 mod bind;
 mod counters;
+mod finite;
 #[cfg(test)]
 mod fixture;
 mod identity;
@@ -30,7 +33,9 @@ mod udp;
 
 pub use bind::{BindError, Protocol};
 pub use counters::Counters;
+pub use finite::{Asked, Finite};
 pub use listen::{Limits, Server};
+pub use message::Sections;
 pub use respond::{Response, Transport, respond};
 
 /// What one answer is made from: one generation of zones, steered answers and settings.
@@ -40,6 +45,8 @@ pub struct Tables {
     steering: Arc<dyn Steering>,
     dns: Dns,
     turns: Turns,
+    /// The names in our zones that a steered answer may be an alias of.
+    targets: Vec<Name>,
 }
 
 /// Where steered answers come from.
@@ -60,7 +67,13 @@ impl Tables {
     pub fn of(model: &Model, answers: &Arc<AnswerTable>) -> Self {
         let zones = ZoneSet::new(model.zones.iter().cloned(), answers.steered_names().cloned());
         let steering: Arc<dyn Steering> = Arc::<AnswerTable>::clone(answers);
-        Self { turns: Turns::anywhere(), ..Self::new(zones, steering, model.dns.clone()) }
+        let targets =
+            model.pools.iter().flat_map(|pool| &pool.addresses).filter_map(|address| match &address.target {
+                Target::Name(name) => zones.find(name, rtype::A).map(|_| name.clone()),
+                Target::Ip(_) => None,
+            });
+        let targets = targets.collect();
+        Self { turns: Turns::anywhere(), targets, ..Self::new(zones, steering, model.dns.clone()) }
     }
 
     /// The zones, with the names of the steered ones in them.
@@ -68,9 +81,14 @@ impl Tables {
         &self.zones
     }
 
+    /// How the service speaks DNS.
+    pub fn dns(&self) -> &Dns {
+        &self.dns
+    }
+
     /// Takes the zones, with the steered names among them, the answers to these names, and the settings.
     pub fn new(zones: ZoneSet, steering: Arc<dyn Steering>, dns: Dns) -> Self {
-        Self { zones, steering, dns, turns: Turns::default() }
+        Self { zones, steering, dns, turns: Turns::default(), targets: Vec::new() }
     }
 }
 

@@ -78,46 +78,67 @@ fn answer<'t>(query: &Query<'_>, client: IpAddr, tables: &'t Tables) -> Content<
         _ => return Content::refused(ede::NOT_AUTHORITATIVE),
     }
     let mut content = Content::default();
-    let mut name = qname;
-    let mut followed = Vec::new();
-    while let Some(zone) = tables.zones.find(&name, question.qtype) {
-        content.authoritative = true;
-        let next = match steer(tables, &name, question.qtype, client) {
-            Some((rtype, steered)) => {
-                let Steered { answer, scope } = steered;
-                content.scope = content.scope.max(scope);
-                if let Answer::Empty { rcode: code @ (rcode::SERVFAIL | rcode::REFUSED) } = *answer {
-                    return Content { scope: content.scope, ..Content::error(code) };
-                }
-                let picked = answer.pick(client, |choice| tables.turns.next(&name, rtype, choice));
-                content.add_steered(zone, &name, question.qtype, picked)
-            }
-            None => content.add_static(zone, &name, question.qtype, followed.is_empty()),
-        };
-        followed.push(name);
-        match next {
-            Some(target) if followed.len() < MAX_ALIASES && !followed.contains(&target) => name = target,
-            _ => return content,
+    content.follow(tables, qname, question.qtype, |content, zone, name| {
+        let (rtype, Steered { answer, scope }) = steer(tables, name, question.qtype, client)?;
+        content.scope = content.scope.max(scope);
+        if let Answer::Empty { rcode } = *answer {
+            content.add_nothing(zone, rcode);
+            return Some(None);
         }
-    }
-    if followed.is_empty() { Content::refused(ede::NOT_AUTHORITATIVE) } else { content }
+        let picked = answer.pick(client, |choice| tables.turns.next(name, rtype, choice));
+        Some(content.add_steered(name, question.qtype, picked))
+    });
+    content
 }
 
 /// The steered answer, and the type under which its turns are counted. Type ANY gets one record set (RFC 8482), a
 /// steered one first.
-fn steer(tables: &Tables, name: &Name, qtype: u16, client: IpAddr) -> Option<(u16, Steered)> {
+pub(super) fn steer(tables: &Tables, name: &Name, qtype: u16, client: IpAddr) -> Option<(u16, Steered)> {
     let candidates: &[u16] =
         if qtype == rtype::ANY { &[rtype::ANY, rtype::A, rtype::AAAA] } else { &[qtype] };
     candidates.iter().find_map(|&candidate| Some((candidate, tables.steering.find(name, candidate, client)?)))
 }
 
 impl<'t> Content<'t> {
-    /// Adds a steered answer and says which alias is to be followed.
-    fn add_steered(&mut self, zone: &'t Zone, name: &Name, qtype: u16, picked: Picked) -> Option<Name> {
-        if picked.records.is_empty() {
-            self.add_soa(zone);
-            return None;
+    /// Adds what the zones say to the name and type, along aliases. Of a name that is steered `steered` adds the answer, and
+    /// tells which alias is to be followed; `None` leaves the name to its zone.
+    pub(super) fn follow(
+        &mut self,
+        tables: &'t Tables,
+        qname: Name,
+        qtype: u16,
+        mut steered: impl FnMut(&mut Self, &'t Zone, &Name) -> Option<Option<Name>>,
+    ) {
+        let mut name = qname;
+        let mut followed = Vec::new();
+        while let Some(zone) = tables.zones.find(&name, qtype) {
+            self.authoritative = true;
+            let next = match steered(self, zone, &name) {
+                Some(next) => next,
+                None => self.add_static(zone, &name, qtype, followed.is_empty()),
+            };
+            followed.push(name);
+            match next {
+                Some(target) if followed.len() < MAX_ALIASES && !followed.contains(&target) => name = target,
+                _ => return,
+            }
         }
+        if followed.is_empty() {
+            *self = Content::refused(ede::NOT_AUTHORITATIVE);
+        }
+    }
+
+    /// Adds the answer of a steered name without records: nothing of its type, or an error in the place of everything.
+    pub(super) fn add_nothing(&mut self, zone: &'t Zone, rcode: u16) {
+        if rcode == rcode::NOERROR {
+            self.add_soa(zone);
+        } else {
+            *self = Content { scope: self.scope, ..Content::error(rcode) };
+        }
+    }
+
+    /// Adds the records of a steered name and says which alias is to be followed.
+    pub(super) fn add_steered(&mut self, name: &Name, qtype: u16, picked: Picked) -> Option<Name> {
         self.answer.push(Records::Steered { owner: name.clone(), records: picked.records });
         picked.alias.filter(|_| follows(qtype))
     }

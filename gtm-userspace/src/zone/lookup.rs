@@ -49,6 +49,14 @@ pub enum Found<'z> {
     NxDomain,
 }
 
+/// What answers for a name, before the type is looked at.
+enum Located<'z> {
+    /// The record sets of the name, or of the wildcard that stands for it.
+    Node(&'z Node),
+    /// A referral, a DNAME record or nothing.
+    Elsewhere(Found<'z>),
+}
+
 impl ZoneSet {
     /// Takes the zones and the names that are steered in them. A steered name exists, and so do the names between it
     /// and its zone, although the zone file may not know them.
@@ -61,6 +69,11 @@ impl ZoneSet {
             }
         }
         set
+    }
+
+    /// Every zone.
+    pub fn iter(&self) -> impl Iterator<Item = &Zone> {
+        self.zones.values()
     }
 
     /// The zone that answers for the name: the closest one at or above it. For type DS at the apex of a zone it is the
@@ -78,6 +91,28 @@ impl ZoneSet {
 impl Zone {
     /// What the name and type find; the name lies at or below the origin.
     pub fn find(&self, name: &Name, qtype: u16) -> Found<'_> {
+        match self.locate(name, qtype) {
+            Located::Node(node) => find_at(node, qtype),
+            Located::Elsewhere(found) => found,
+        }
+    }
+
+    /// The types of the records that answer for the name, which may be those of a wildcard.
+    pub fn types(&self, name: &Name) -> impl Iterator<Item = u16> {
+        let node = match self.locate(name, rtype::DS) {
+            Located::Node(node) => Some(node),
+            Located::Elsewhere(_) => None,
+        };
+        node.into_iter().flat_map(|node| node.keys().copied())
+    }
+
+    /// True when the name exists in this zone, with records or without.
+    pub fn has(&self, name: &Name) -> bool {
+        self.nodes.get(name).is_some()
+    }
+
+    /// The node that answers, or what answers without one.
+    fn locate(&self, name: &Name, qtype: u16) -> Located<'_> {
         let mut encloser = None;
         for ancestor in self.path(name).into_iter().rev() {
             let Some(node) = self.nodes.get(ancestor) else {
@@ -90,21 +125,21 @@ impl Zone {
                 && !(is_name && qtype == rtype::DS)
                 && let Ok(cut) = Name::from_wire(ancestor)
             {
-                return Found::Referral { cut, servers };
+                return Located::Elsewhere(Found::Referral { cut, servers });
             }
             if is_name {
-                return find_at(node, qtype);
+                return Located::Node(node);
             }
             if let Some(set) = node.get(&DNAME)
                 && let Ok(owner) = Name::from_wire(ancestor)
             {
-                return Found::Renamed { owner, set };
+                return Located::Elsewhere(Found::Renamed { owner, set });
             }
             encloser = Some(ancestor);
         }
         // RFC 4592: only the wildcard right below the closest encloser counts, so a name that exists hides those above.
         let wildcard = encloser.and_then(|encloser| self.nodes.get([b"\x01*", encloser].concat().as_slice()));
-        wildcard.map_or(Found::NxDomain, |node| find_at(node, qtype))
+        wildcard.map_or(Located::Elsewhere(Found::NxDomain), Located::Node)
     }
 
     /// The records of this name and type as they stand in the file, whether or not they lie below a cut.

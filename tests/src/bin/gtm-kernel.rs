@@ -7,12 +7,14 @@ use std::error::Error;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{self, Command, ExitCode, Stdio};
+use std::sync::Arc;
 use std::{env, fs, thread};
 
 use anyhow::{Context as _, bail};
 use gtm_tests::parity::configuration;
 use gtm_userspace::config::model::XdpMode;
 use gtm_userspace::dataplane::Dataplane;
+use gtm_userspace::server::Tables;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::reboot::{RebootMode, reboot};
@@ -77,8 +79,9 @@ fn load() -> anyhow::Result<String> {
     // No other thread has been started yet, so all of the process is moved.
     unshare(CloneFlags::CLONE_NEWNET).context("no network namespace of its own")?;
     let (mode, table) = (XdpMode::Generic, service.decider().table());
-    let mut dataplane = Dataplane::start(&["lo".to_owned()], mode, listen, table)?;
-    dataplane.replace(mode, listen, table)?;
+    let tables = Arc::new(Tables::of(service.model(), table));
+    let mut dataplane = Dataplane::start(&["lo".to_owned()], mode, listen, &tables, table)?;
+    dataplane.replace(mode, listen, &tables, table)?;
     if dataplane.interfaces().next().is_none() {
         bail!("the second generation was not attached");
     }

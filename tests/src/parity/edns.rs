@@ -24,7 +24,8 @@ pub(super) fn valid(clients: &Clients, random: &mut Random) -> Opt {
         let at = random.below(options.len() + 1);
         options.insert(at, (ECS, clients.subnet(random)));
     }
-    Opt { size, version: 0, dnssec_ok: random.one_in(2), options }
+    let flags = if random.one_in(2) { 0x8000 } else { 0 };
+    Opt { size, version: 0, flags, options }
 }
 
 /// Any option but a client subnet.
@@ -100,7 +101,7 @@ pub(super) fn odd_record(opt: &Opt, random: &mut Random) -> Vec<u8> {
     };
     let mut options = opt.options.iter().flat_map(option).collect::<Vec<u8>>();
     let (mut owner, mut rtype, mut version, mut extended_rcode) = (vec![0], 41_u16, opt.version, 0);
-    let mut flags = if opt.dnssec_ok { 0x8000 } else { 0 };
+    let mut flags = opt.flags;
     let mut surplus = 0_i16;
     match random.below(9) {
         0 => flags = random.word(),

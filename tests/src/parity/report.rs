@@ -52,8 +52,9 @@ impl Report {
 
     /// Valid queries, and how many of them the program answered.
     pub fn valid(&self) -> (u64, u64) {
-        let answered = Outcome::ALL.iter().zip(&self.0).find(|(outcome, _)| **outcome == Outcome::Answered);
-        (self.0.iter().map(|row| row.valid).sum(), answered.map_or(0, |(_, row)| row.valid))
+        let rows = || Outcome::ALL.iter().zip(&self.0);
+        let answered = rows().filter(|(outcome, _)| outcome.is_answer());
+        (rows().map(|(_, row)| row.valid).sum(), answered.map(|(_, row)| row.valid).sum())
     }
 }
 

@@ -81,7 +81,7 @@ impl Picking<'_> {
                 self.gather(members, counter, *max);
                 None
             }
-            Answer::Empty { .. } | Answer::Zone | Answer::ZoneRecords(_) => None,
+            Answer::Empty { .. } | Answer::Zone => None,
         };
         if let Some((index, member)) = chosen {
             self.add(member, nested(counter, index), INNER, max);

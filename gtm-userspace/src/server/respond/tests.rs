@@ -148,7 +148,7 @@ fn header_flags() {
     check("www.example.com A rd", "NoError aa rd | www.example.com. 300 A 192.0.2.1");
     check("www.example.com A rd ad cd ra z", "NoError aa rd | www.example.com. 300 A 192.0.2.1");
     check("www.example.org A rd", "Refused rd");
-    check("www.example.com A rd opcode=4", "NotImp rd");
+    check("www.example.com A rd opcode=4", "NotImp");
     check("example.com SOA opcode=5", "NotImp");
     check("example.com SOA opcode=4 edns", "NotImp | edns");
 }

@@ -1,0 +1,180 @@
+//! The answers that can be made before anybody asks: those that depend on the name and the type alone, up to a steered
+//! name. The kernel copies them, and so gives the bytes that the server would.
+
+use std::collections::{BTreeSet, HashSet};
+use std::net::{IpAddr, Ipv4Addr};
+
+use gtm_common::abi::ANY_TYPE;
+use gtm_common::query::Question;
+use gtm_common::wire::{class, rtype};
+
+use super::message::{Content, Sections};
+use super::respond::steer;
+use super::{Tables, identity};
+use crate::decision::answer::Picked;
+use crate::name::Name;
+use crate::zone::Zone;
+use crate::zone::lookup::Found;
+
+/// A client for questions whose answers are the same for everyone.
+const ANYONE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+/// A type that no record has: what all types without an answer of their own are asked as.
+const NO_RECORDS_TYPE: u16 = rtype::OPT;
+
+/// Whose question is answered before it is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The name; of names below another one, an example.
+    pub qname: Name,
+    /// The class: IN or CH.
+    pub qclass: u16,
+    /// The name that exists of which all the others below it that do not exist are answered; `None` when it is just the name.
+    pub below: Option<Name>,
+}
+
+/// The answer to a name and type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finite {
+    /// The same for every name that is meant and for everyone.
+    Same(Sections),
+    /// The aliases lead to a steered name, or there are none and it is the name itself.
+    Steered {
+        /// The steered name.
+        name: Name,
+        /// The type it is steered for.
+        rtype: u16,
+    },
+    /// Another one for each name.
+    Various,
+}
+
+impl Tables {
+    /// Every name that exists, in class IN and CH, those above the zones not among them.
+    pub fn asked(&self) -> impl Iterator<Item = Asked> {
+        let names: HashSet<&Name> =
+            self.zones.iter().flat_map(|zone| zone.nodes.iter().map(|(name, _)| name)).collect();
+        let asked = |qname, qclass| Asked { qname, qclass, below: None };
+        names
+            .into_iter()
+            .map(move |name| asked(name.clone(), class::IN))
+            .chain(identity::names(&self.dns).map(move |name| asked(name, class::CH)))
+    }
+
+    /// The names below one that exists which do not; `None` when there are none.
+    pub fn below(&self, name: &Name) -> Option<Asked> {
+        let mut labels = (0..=u16::MAX).map(|number| format!("{number:x}"));
+        let qname = labels.find_map(|label| match name.child(label.as_bytes()) {
+            Ok(child) => self.zones.iter().all(|zone| !zone.has(&child)).then_some(Some(child)),
+            Err(_) => Some(None),
+        });
+        Some(Asked { qname: qname??, qclass: class::IN, below: Some(name.clone()) })
+    }
+
+    /// The types that may have answers of their own; all the others have that of [`Tables::rest`].
+    pub fn types(&self, asked: &Asked) -> BTreeSet<u16> {
+        let mut types = BTreeSet::from([rtype::ANY, rtype::DS]);
+        if asked.qclass == class::CH {
+            types.insert(rtype::TXT);
+            return types;
+        }
+        let mut names = vec![&asked.qname];
+        let mut leads_to_targets = false;
+        while let Some(qname) = names.pop() {
+            Content::default().follow(self, qname.clone(), NO_RECORDS_TYPE, |_, zone, name| {
+                types.extend(zone.types(name));
+                let steered = [rtype::A, rtype::AAAA, ANY_TYPE];
+                types.extend(steered.into_iter().filter(|rtype| steer(self, name, *rtype, ANYONE).is_some()));
+                None
+            });
+            if types.contains(&ANY_TYPE) && !leads_to_targets {
+                // Asked for by its own type, an alias leads nowhere.
+                types.insert(rtype::CNAME);
+                leads_to_targets = true;
+                names.extend(&self.targets);
+            }
+        }
+        types
+    }
+
+    /// True when steered answers can be aliases in our zones, and a question for the type goes on at their targets.
+    pub fn leads_on(&self, qtype: u16) -> bool {
+        !self.targets.is_empty() && qtype != rtype::ANY
+    }
+
+    /// The answer to every type that has none of its own.
+    pub fn rest(&self, asked: &Asked) -> Finite {
+        self.finite(asked, NO_RECORDS_TYPE)
+    }
+
+    /// The answer to a type.
+    pub fn finite(&self, asked: &Asked, qtype: u16) -> Finite {
+        if asked.qclass == class::CH {
+            let content = identity::answer(asked.qname.clone(), qtype, &self.dns);
+            return Finite::Same(asked.sections(qtype, &content));
+        }
+        let (mut steered, mut is_various) = (None, false);
+        let mut content = Content::default();
+        content.follow(self, asked.qname.clone(), qtype, |_, zone, name| {
+            if let Some((rtype, _)) = steer(self, name, qtype, ANYONE) {
+                steered = Some(Finite::Steered { name: name.clone(), rtype });
+                return Some(None);
+            }
+            if let Some(encloser) = &asked.below {
+                is_various |= if *name == asked.qname {
+                    // What a DNAME record makes of a name tells the name.
+                    matches!(zone.find(name, qtype), Found::Renamed { .. })
+                } else {
+                    // It may be the very name that was asked.
+                    name.is_at_or_below(encloser) && !zone.has(name)
+                };
+            }
+            None
+        });
+        match steered {
+            _ if is_various => Finite::Various,
+            Some(steered) => steered,
+            None => Finite::Same(asked.sections(qtype, &content)),
+        }
+    }
+
+    /// What follows the question where the steered name at the end of the aliases answers these records. `None` where one of
+    /// them is an alias that leads to another steered name.
+    pub fn steered(&self, asked: &Asked, qtype: u16, picked: &Picked) -> Option<Sections> {
+        let mut met = 0;
+        let sections = self.at_steered(asked, qtype, |content, _, name| {
+            met += 1;
+            content.add_steered(name, qtype, picked.clone())
+        });
+        (met == 1).then_some(sections)
+    }
+
+    /// The same where it answers no records, but this response code.
+    pub fn steered_nothing(&self, asked: &Asked, qtype: u16, rcode: u16) -> Sections {
+        self.at_steered(asked, qtype, |content, zone, _| {
+            content.add_nothing(zone, rcode);
+            None
+        })
+    }
+
+    fn at_steered<'t>(
+        &'t self,
+        asked: &Asked,
+        qtype: u16,
+        mut add: impl FnMut(&mut Content<'t>, &'t Zone, &Name) -> Option<Name>,
+    ) -> Sections {
+        let mut content = Content::default();
+        content.follow(self, asked.qname.clone(), qtype, |content, zone, name| {
+            steer(self, name, qtype, ANYONE)?;
+            Some(add(content, zone, name))
+        });
+        asked.sections(qtype, &content)
+    }
+}
+
+impl Asked {
+    fn sections(&self, qtype: u16, content: &Content<'_>) -> Sections {
+        let qname = self.qname.as_wire();
+        let bytes = [qname, &qtype.to_be_bytes(), &self.qclass.to_be_bytes()].concat();
+        Sections::new(Question { bytes: &bytes, qname, qtype, qclass: self.qclass }, content)
+    }
+}
