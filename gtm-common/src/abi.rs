@@ -239,7 +239,11 @@ pub const NO_NODE: PageRef = PageRef(u32::MAX);
 
 /// The node of an answer that has nothing but a response code: they are the first ones of [`map::BLOCKS`].
 #[inline(always)]
-#[expect(clippy::as_conversions, reason = "sixteen bits fit")]
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    reason = "sixteen bits and the length of a head fit"
+)]
 pub const fn error_node(rcode: u16) -> PageRef {
     PageRef::new(0, rcode as u32 * (size_of::<BlockHead>() / 8) as u32)
 }

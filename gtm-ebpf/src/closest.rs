@@ -12,7 +12,7 @@ use crate::packet::opaque;
 use crate::tables::{self, Suffix, forget, forget_u32, name_word};
 
 /// Labels of the longest name, the root label included.
-const MAX_LABELS: usize = 128;
+pub(crate) const MAX_LABELS: usize = 128;
 /// Enough steps to find one of [`MAX_LABELS`] by halving.
 const MAX_STEPS: usize = 8;
 /// What a function gives for no record: no reference has this value.

@@ -11,7 +11,7 @@ use gtm_common::counters::Outcome;
 
 use crate::answer::Chosen;
 use crate::edns::Edns;
-use crate::frame::Frame;
+use crate::frame::{Frame, OFFSET_MASK};
 use crate::packet::{Packet, opaque};
 use crate::question::Question;
 use crate::{answer, edns, frame, question, reply, tables};
@@ -42,19 +42,23 @@ pub(crate) fn gtm(context: XdpContext) -> u32 {
     let (Some(cpu), Some(at_hand)) = (tables::per_cpu(), tables::at_hand()) else {
         return xdp_action::XDP_PASS;
     };
-    if let Err(outcome) = read(&context, cpu, at_hand) {
-        return end(cpu, outcome as u32);
-    }
     // The compiler would leave out the checks of what it sees the functions give; the verifier sees any number.
-    let outcome = opaque(gtm_read_edns(context.ctx) as usize) as u32;
-    if outcome != NEXT {
-        return end(cpu, outcome);
+    let step = |given: u32| opaque(given as usize) as u32;
+    let mut outcome = match read(&context, cpu, at_hand) {
+        Ok(()) => step(gtm_read_edns(context.ctx)),
+        Err(outcome) => outcome as u32,
+    };
+    // A name with a zero byte in a label has not ended there.
+    if outcome == Outcome::PassedBadQuestion as u32 || outcome == Outcome::PassedBadEdns as u32 {
+        outcome = step(gtm_reread_question(context.ctx));
+        if outcome == NEXT {
+            outcome = step(gtm_read_edns(context.ctx));
+        }
     }
-    let outcome = opaque(gtm_choose() as usize) as u32;
-    if outcome != NEXT {
-        return end(cpu, outcome);
+    if outcome == NEXT {
+        outcome = step(gtm_choose());
     }
-    gtm_reply(context.ctx)
+    if outcome == NEXT { gtm_reply(context.ctx) } else { end(cpu, outcome) }
 }
 
 /// Counts what became of the packet, an [`Outcome`] as a number, and says what becomes of it now.
@@ -79,12 +83,33 @@ fn read(context: &XdpContext, cpu: *mut PerCpu, at_hand: *mut AtHand) -> Result<
     if !packet.is_whole(context) {
         return Err(Outcome::PassedNotUdp);
     }
-    let question = question::parse(packet, &frame, cpu)?;
     // SAFETY: `at_hand` points to this CPU's map value, which is ours while this packet is at hand.
     let query = unsafe { &mut (*at_hand).query };
     query.frame = frame;
-    query.question = question;
+    query.question = question::parse(packet, &frame, cpu, question::up_to_zero)?;
     Ok(())
+}
+
+/// Reads the question again, label by label.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn gtm_reread_question(context: *mut xdp_md) -> u32 {
+    let (Some(cpu), Some(at_hand)) = (tables::per_cpu(), tables::at_hand()) else {
+        return Outcome::PassedNoBlock as u32;
+    };
+    // SAFETY: `at_hand` points to this CPU's map value, whose frame was written before.
+    let query = unsafe { &mut (*at_hand).query };
+    // The masks take nothing away; the verifier knows nothing of what was kept.
+    let frame =
+        Frame { udp: query.frame.udp & OFFSET_MASK, end: query.frame.end & OFFSET_MASK, ..query.frame };
+    let packet = Packet::new(&XdpContext::new(context));
+    match question::parse(packet, &frame, cpu, question::by_labels) {
+        Ok(question) => {
+            query.question = question;
+            NEXT
+        }
+        Err(outcome) => outcome as u32,
+    }
 }
 
 /// Reads what follows the question.

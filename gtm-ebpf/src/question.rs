@@ -6,10 +6,11 @@ use gtm_common::abi::PerCpu;
 use gtm_common::checksum::Sum;
 use gtm_common::counters::Outcome;
 use gtm_common::names::{self, MAX_WORDS, NameHash};
-use gtm_common::wire::{HEADER_LEN, MAX_NAME, class, flags, rcode};
+use gtm_common::wire::{HEADER_LEN, MAX_LABEL, MAX_NAME, class, flags, rcode};
 
-use crate::frame::Frame;
-use crate::packet::Packet;
+use crate::closest::MAX_LABELS;
+use crate::frame::{Frame, OFFSET_MASK};
+use crate::packet::{Packet, opaque};
 use crate::tables::{self, forget};
 
 /// Bits of the first byte of the flags.
@@ -44,10 +45,15 @@ pub(crate) struct Question {
     pub(crate) end: usize,
 }
 
-/// Reads header and question, and leaves the lower-cased QNAME in [`PerCpu::name`]. The name ends at its first zero
-/// byte; whether there are labels up to there is not known yet.
+/// Reads header and question, and leaves the lower-cased QNAME in [`PerCpu::name`]. `name` is one of [`up_to_zero`] and
+/// [`by_labels`].
 #[inline(always)]
-pub(crate) fn parse(packet: Packet, frame: &Frame, cpu: *mut PerCpu) -> Result<Question, Outcome> {
+pub(crate) fn parse(
+    packet: Packet,
+    frame: &Frame,
+    cpu: *mut PerCpu,
+    name: impl Fn(Packet, usize, *mut PerCpu) -> Option<Name>,
+) -> Result<Question, Outcome> {
     let not_query = Outcome::PassedNotQuery;
     let dns = frame.dns();
     if dns + HEADER_LEN > frame.end {
@@ -100,39 +106,89 @@ pub(crate) fn parse(packet: Packet, frame: &Frame, cpu: *mut PerCpu) -> Result<Q
     })
 }
 
-struct Name {
+/// A QNAME.
+pub(crate) struct Name {
     len: usize,
     hash: NameHash,
     sum: Sum,
 }
 
-/// Goes over the name word by word up to its zero byte: lower-cases, hashes, sums and keeps it.
+/// Goes over the name word by word up to its first zero byte, which ends nearly every name there is: lower-cases, hashes,
+/// sums and keeps it. Whether there are labels up to there is not known yet.
 #[inline(always)]
-fn name(packet: Packet, offset: usize, cpu: *mut PerCpu) -> Option<Name> {
+pub(crate) fn up_to_zero(packet: Packet, offset: usize, cpu: *mut PerCpu) -> Option<Name> {
     let mut hash = tables::name_hash(class::IN);
     let mut sum = Sum::default();
     for word in 0..MAX_WORDS {
         let at = offset + word * 8;
-        // Four bytes of type and class follow a name: where eight bytes are no longer there, the name ends within the
-        // next three, and four bytes are.
-        let raw = match packet.load::<u64>(at) {
-            Some(raw) => raw,
-            None => u64::from(packet.load::<u32>(at)?),
-        };
+        let raw = load_word(packet, at)?;
         let zeros = names::zero_bytes(raw);
         let kept = if zeros == 0 { raw } else { raw & names::through_first_zero(zeros) };
         let lowered = names::lower(kept);
         hash = hash.add(lowered);
         sum.add_u64(kept);
-        // SAFETY: `cpu` points to this CPU's map value, and `word` is below the length of the array.
-        unsafe { ptr::addr_of_mut!((*cpu).name).cast::<u64>().add(word).write(lowered) };
+        keep_word(cpu, word, lowered);
         if zeros != 0 {
-            // SAFETY: as above; there is room behind the longest name.
-            unsafe { ptr::addr_of_mut!((*cpu).name).cast::<u64>().add(word + 1).write(0) };
+            keep_word(cpu, word + 1, 0);
             let len = word * 8 + names::bytes_before_zero(zeros) + 1;
             let len = forget(cpu, len, 0x1ff);
             return if len <= MAX_NAME { Some(Name { len, hash, sum }) } else { None };
         }
     }
     None
+}
+
+/// The same for a name with zero bytes in its labels: these are gone through first.
+#[inline(always)]
+pub(crate) fn by_labels(packet: Packet, offset: usize, cpu: *mut PerCpu) -> Option<Name> {
+    let offset = forget(cpu, offset, OFFSET_MASK);
+    let mut at = offset;
+    for _ in 0..MAX_LABELS {
+        let len = usize::from(packet.load::<u8>(at)?);
+        if len == 0 {
+            break;
+        }
+        if len > MAX_LABEL {
+            return None;
+        }
+        at = forget(cpu, at + 1 + len, OFFSET_MASK);
+    }
+    let len = at + 1 - offset;
+    if packet.load::<u8>(at)? != 0 || len > MAX_NAME {
+        return None;
+    }
+    let len = forget(cpu, len, 0xff);
+    let mut hash = tables::name_hash(class::IN);
+    let mut sum = Sum::default();
+    for word in 0..MAX_WORDS {
+        if word * 8 >= opaque(len) {
+            break;
+        }
+        let raw = load_word(packet, offset + word * 8)?;
+        let rest = len - word * 8;
+        let kept = if rest < 8 { raw & ((1 << (rest * 8)) - 1) } else { raw };
+        let lowered = names::lower(kept);
+        hash = hash.add(lowered);
+        sum.add_u64(kept);
+        keep_word(cpu, word, lowered);
+        keep_word(cpu, word + 1, 0);
+    }
+    Some(Name { len, hash, sum })
+}
+
+/// Eight bytes of a name. Four bytes of type and class follow it: where eight bytes are no longer there, the name ends
+/// within the next three, and four bytes are.
+#[inline(always)]
+fn load_word(packet: Packet, at: usize) -> Option<u64> {
+    match packet.load::<u64>(at) {
+        Some(raw) => Some(raw),
+        None => packet.load::<u32>(at).map(u64::from),
+    }
+}
+
+/// Keeps a word of the lower-cased QNAME.
+#[inline(always)]
+fn keep_word(cpu: *mut PerCpu, word: usize, lowered: u64) {
+    // SAFETY: `cpu` points to this CPU's map value, which has room for more words than the longest name.
+    unsafe { ptr::addr_of_mut!((*cpu).name).cast::<u64>().add(word).write(lowered) };
 }

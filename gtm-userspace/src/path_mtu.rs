@@ -13,9 +13,10 @@ use nix::sys::socket::AddressFamily;
 /// Path MTUs are learned from anybody who sends ICMP. Who believes them lets others have its answers cut into fragments,
 /// and replace these by their own (RFC 9715 appendix C).
 pub(crate) fn ignore(socket: &impl AsFd, family: AddressFamily) -> io::Result<()> {
-    let (level, option, value) = match family {
-        AddressFamily::Inet6 => (libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_OMIT),
-        _ => (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_OMIT),
+    let (level, option, value) = if family == AddressFamily::Inet6 {
+        (libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_OMIT)
+    } else {
+        (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_OMIT)
     };
     let length = libc::socklen_t::try_from(size_of_val(&value)).map_err(io::Error::other)?;
     let socket = socket.as_fd().as_raw_fd();

@@ -46,27 +46,27 @@ fn dig_gets_an_answer_whoever_gives_it() {
     check("+subnet=2a01:4f8::/32 www.example.com A", Outcome::Answered, &["A 192.0.2.20", "2a01:4f8::/32/"]);
     check("+subnet=0 www.example.com A", Outcome::Answered, &["A 192.0.2.20", "0.0.0.0/0/0"]);
     check("+dnssec +padding=128 www.example.com A", Outcome::Answered, &["flags: do;", berlin]);
-    check("+nsid www.example.com A", Outcome::PassedBadEdns, &["NOERROR", berlin]);
+    check("+nsid www.example.com A", Outcome::Answered, &["NOERROR", berlin]);
     check("german.example.com A", Outcome::Answered, &["192.0.2.20"]);
     check("alias.example.com A", Outcome::Answered, &["30 IN CNAME www.example.net."]);
     check("alias.example.com CNAME", Outcome::Answered, &["30 IN CNAME www.example.net."]);
 
     check(
         "+subnet=203.0.113.0/24 german.example.com A",
-        Outcome::PassedNoBlock,
+        Outcome::Answered,
         &["NOERROR", "ANSWER: 0", "SOA ns1"],
     );
-    check("ns1.example.com A", Outcome::PassedUnknownName, &["ns1.example.com. 3600 IN A 198.51.100.53"]);
-    check("none.example.com A", Outcome::PassedUnknownName, &["NXDOMAIN", "SOA ns1.example.com."]);
-    check("example.org A", Outcome::PassedUnknownName, &["REFUSED"]);
-    check("www.example.com TXT", Outcome::PassedUnknownType, &["NOERROR", "ANSWER: 0", "SOA ns1"]);
-    check("www.example.com ANY +notcp", Outcome::PassedUnknownType, &["192.0.2.20"]);
-    check("www.example.com A CH", Outcome::PassedBadQuestion, &["REFUSED"]);
-    check("+opcode=4 www.example.com A", Outcome::PassedNotQuery, &["NOTIMP"]);
-    check("+edns=1 +noednsneg www.example.com A", Outcome::PassedBadEdns, &["BADVERS"]);
+    check("ns1.example.com A", Outcome::Answered, &["ns1.example.com. 3600 IN A 198.51.100.53"]);
+    check("none.example.com A", Outcome::Answered, &["NXDOMAIN", "SOA ns1.example.com."]);
+    check("example.org A", Outcome::AnsweredError, &["REFUSED"]);
+    check("www.example.com TXT", Outcome::Answered, &["NOERROR", "ANSWER: 0", "SOA ns1"]);
+    check("www.example.com ANY +notcp", Outcome::Answered, &["192.0.2.20"]);
+    check("www.example.com A CH", Outcome::AnsweredError, &["REFUSED"]);
+    check("+opcode=4 www.example.com A", Outcome::AnsweredError, &["NOTIMP"]);
+    check("+edns=1 +noednsneg www.example.com A", Outcome::AnsweredError, &["BADVERS"]);
     check(
         "+ignore +noedns sixteen-addresses-make-an-answer-of-more-than-512-bytes.example.com AAAA",
-        Outcome::PassedTooLarge,
+        Outcome::AnsweredTruncated,
         &["qr aa tc rd;", "ANSWER: 0"],
     );
     gtm.stop().unwrap();
@@ -93,9 +93,9 @@ fn odd_queries_are_passed_and_answered() {
     let options = "option=65001 ".repeat(9);
     check(&format!("www.example.com A edns {options}"), Outcome::PassedManyOptions, 0);
     // Longer than the address of the family has bytes.
-    check("www.example.com A edns option=8:0001ff0001020304", Outcome::PassedBadEcs, 1);
-    check("www.example.com A edns option=8:00", Outcome::PassedBadEcs, 1);
-    check("www.example.com A counts=2,0,0,0", Outcome::PassedNotQuery, 1);
+    check("www.example.com A edns option=8:0001ff0001020304", Outcome::AnsweredError, 1);
+    check("www.example.com A edns option=8:00", Outcome::AnsweredError, 1);
+    check("www.example.com A counts=2,0,0,0", Outcome::AnsweredError, 1);
     // More than a kilobyte of options.
     check(&format!("www.example.com A edns option=65001:{}", "ab".repeat(1100)), Outcome::Answered, 0);
     check(&format!("www.example.com A tail={}", "00".repeat(600)), Outcome::PassedBadEdns, 1);

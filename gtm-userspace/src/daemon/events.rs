@@ -73,7 +73,7 @@ pub(super) fn log(event: &Event) {
 pub(super) fn stopped(dataplane: Option<&Dataplane>, server: &Counters) {
     let kernel = dataplane.and_then(|dataplane| dataplane.counters().ok());
     tracing::info!(
-        answered_by_kernel = kernel.as_ref().map_or(0, |counters| counters.answered()),
+        answered_by_kernel = kernel.as_ref().map_or(0, KernelCounters::answered),
         answered_over_udp = server.udp_answered(),
         answered_over_tcp = server.tcp_answered(),
         udp_overflowed = server.udp_overflowed(),

@@ -244,7 +244,9 @@ fn choice(answer: &Answer, nodes: &[PageRef]) -> Vec<u8> {
             let max = u16::try_from(*max).unwrap_or(u16::MAX);
             (ChoiceHead { kind: kind::GATHER, max, ..head }, &[])
         }
-        _ => (ChoiceHead { kind: kind::TURN, ..head }, &[]),
+        Answer::Turn(_) | Answer::Records(_) | Answer::Empty { .. } | Answer::Zone => {
+            (ChoiceHead { kind: kind::TURN, ..head }, &[])
+        }
     };
     // Members that are given no key and weight have zeros.
     let parts = weighed.iter().map(|member| (member.key, member.weight)).chain(std::iter::repeat((0, 0)));

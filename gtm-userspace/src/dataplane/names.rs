@@ -32,8 +32,8 @@ impl NameTable {
         let mut records = Vec::with_capacity(names.len());
         // Names of one zone have the same below them.
         let mut shared: HashMap<&[TypeEntry], PageRef> = HashMap::new();
-        let mut named = Vec::with_capacity(names.len());
-        for planned in names.iter().filter(|planned| is_readable(&planned.name)) {
+        let mut placed = Vec::with_capacity(names.len());
+        for planned in names {
             let below = match planned.below.as_deref() {
                 None => NOT_OURS,
                 Some(types) => *shared.entry(types).or_insert_with(|| {
@@ -50,13 +50,13 @@ impl NameTable {
             let record = record(head, &words, &planned.types);
             let place = cursor.take(record.len());
             records.push((place, record));
-            named.push(Placed { place, class: planned.class, words });
+            placed.push(Placed { place, class: planned.class, words });
         }
-        let mut size = (2 * named.len()).next_power_of_two().max(2);
+        let mut size = (2 * placed.len()).next_power_of_two().max(2);
         // Far beyond what memory holds: names that still do not spread never will.
         while size <= 1 << 30 {
             let key = keys();
-            if let Some(buckets) = place(&named, key, size) {
+            if let Some(buckets) = place(&placed, key, size) {
                 return Ok(Self { key, buckets, records, pages: cursor.pages() });
             }
             size *= 2;
@@ -76,12 +76,6 @@ impl Placed {
     fn hash(&self, key: u64) -> NameHash {
         self.words.iter().fold(NameHash::new(key, self.class), |hash, word| hash.add(*word))
     }
-}
-
-/// False for what the program does not read as this name: it ends a name at its first zero byte, and one in a label is not
-/// the end.
-pub(super) fn is_readable(name: &Name) -> bool {
-    name.labels().all(|label| !label.contains(&0))
 }
 
 /// Linear probing; `None` when a name would land too far from its bucket, or behind one with the same tag.

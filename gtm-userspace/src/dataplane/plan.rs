@@ -76,8 +76,8 @@ impl Slots {
     /// Slots that follow those of a table's entry, as an entry for the QTYPE.
     fn follow(&mut self, run: Run, source: &TypeEntry, views: &[u32]) -> Result<TypeEntry, DataplaneError> {
         let limit = || DataplaneError::TooLarge { what: "slots", limit: u64::from(u32::MAX) };
-        let first = u32::try_from(self.run_of.len()).map_err(|_| limit())?;
-        let number = u32::try_from(self.runs.len()).map_err(|_| limit())?;
+        let first = u32::try_from(self.run_of.len()).ok().ok_or_else(limit)?;
+        let number = u32::try_from(self.runs.len()).ok().ok_or_else(limit)?;
         for offset in 0..=views.iter().copied().max().unwrap_or_default() {
             self.followers
                 .entry(source.slot + offset)
@@ -114,13 +114,15 @@ impl Plan {
             names.insert((name.clone(), qclass), PlannedName { name, class: qclass, types, below });
         }
         // The program looks for the closest encloser among all names above, of which the root is one.
-        for zone in tables.zones().iter() {
-            for above in zone.origin.ancestors().chain([&b"\0"[..]]) {
-                let Ok(name) = Name::from_wire(above) else { continue };
-                let planned =
-                    PlannedName { name: name.clone(), class: class::IN, types: Vec::new(), below: None };
-                names.entry((name, class::IN)).or_insert(planned);
-            }
+        let root = Name::root();
+        let above = tables.zones().iter().map(|zone| &zone.origin).chain([&root]).flat_map(Name::ancestors);
+        for name in above.filter_map(|above| Name::from_wire(above).ok()) {
+            names.entry((name.clone(), class::IN)).or_insert_with(|| PlannedName {
+                name,
+                class: class::IN,
+                types: Vec::new(),
+                below: None,
+            });
         }
         let Planner { slots, blocks, .. } = planner;
         Ok(Self { names: names.into_values().collect(), slots, blocks })

@@ -6,7 +6,6 @@ use gtm_common::abi::{ANY_TYPE, MAX_ANSWER};
 use gtm_common::checksum::Sum;
 use gtm_common::wire::{HEADER_LEN, class, rtype};
 
-use super::names::is_readable;
 use super::plan::PlannedName;
 use super::{DataplaneError, Generation};
 use crate::decision::AnswerTable;
@@ -72,10 +71,7 @@ impl Sample<'_> {
         let (action, reply) = self.generation.run(&frame)?;
         let steered = self.table.find(name, qtype, self.client).map(|steered| steered.answer);
         let must_answer = steered.is_some_and(|answer| {
-            is_readable(name)
-                && answer.is_for_kernel()
-                && !answer.leads_on()
-                && answer.most_bytes() <= MAX_ANSWER
+            answer.is_for_kernel() && !answer.leads_on() && answer.most_bytes() <= MAX_ANSWER
         });
         let is_right = match action {
             XDP_PASS => reply == frame && !must_answer,

@@ -33,7 +33,7 @@ pub(super) async fn serve(socket: UdpSocket, shared: Arc<Shared>, mut closing: C
             }
         };
         // The number is the socket's since it was opened, and goes round; two that arrived at once may have changed over.
-        if let Some(more) = u32::try_from(lost.wrapping_sub(overflowed).cast_signed()).ok() {
+        if let Ok(more) = u32::try_from(lost.wrapping_sub(overflowed).cast_signed()) {
             shared.counters.count_overflow(more);
             overflowed = lost;
         }
@@ -69,10 +69,9 @@ fn receive_now(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Received> {
     let mut parts = [IoSliceMut::new(buffer)];
     let received =
         recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut parts, Some(&mut space), MsgFlags::empty())?;
-    let lost = received.cmsgs()?.find_map(|control| match control {
-        ControlMessageOwned::RxqOvfl(lost) => Some(lost),
-        _ => None,
-    });
+    let lost = received
+        .cmsgs()?
+        .find_map(|control| if let ControlMessageOwned::RxqOvfl(lost) = control { Some(lost) } else { None });
     let from = received.address.as_ref();
     let v4 = from.and_then(SockaddrStorage::as_sockaddr_in).map(|from| SocketAddrV4::from(*from).into());
     let v6 = || from.and_then(SockaddrStorage::as_sockaddr_in6).map(|from| SocketAddrV6::from(*from).into());

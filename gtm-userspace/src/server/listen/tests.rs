@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::config::model::Dns;
 use crate::decision::AnswerTable;
-use crate::server::fixture::{TCP, query, tables};
+use crate::server::fixture::{self, TCP, query};
 use crate::server::{Transport, respond};
 use crate::skip;
 use crate::zone::lookup::ZoneSet;
@@ -23,6 +23,10 @@ const DEADLINE: Duration = Duration::from_secs(20);
 /// Limits that no test reaches by being slow.
 const PATIENT: Limits =
     Limits { connections: 100, connections_per_client: 100, idle: DEADLINE, transfer: DEADLINE };
+
+fn tables() -> Arc<Tables> {
+    Arc::new(fixture::tables())
+}
 
 async fn soon<T>(what: impl Future<Output = T>) -> T {
     timeout(DEADLINE, what).await.expect("within the deadline")
@@ -258,7 +262,8 @@ async fn published_tables_answer_from_then_on() {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(&framed("www.example.com A")).await.unwrap();
     assert_eq!(read_answer(&mut stream).await, expected("www.example.com A", TCP));
-    server.publish(Tables::new(ZoneSet::default(), Arc::new(AnswerTable::default()), Dns::default()));
+    let empty = Tables::new(ZoneSet::default(), Arc::new(AnswerTable::default()), Dns::default());
+    server.publish(Arc::new(empty));
     stream.write_all(&framed("www.example.com A")).await.unwrap();
     read_answer(&mut stream).await;
     ask_udp(address, &query("www.example.com A").0).await;
@@ -314,7 +319,7 @@ async fn overflow_is_counted() {
     let (server, address) = serve(V4, PATIENT);
     let client = std::net::UdpSocket::bind(V4).unwrap();
     // More than the buffer holds, before the server's task runs again: this one does not wait for anything.
-    let long = [0xff; 60_000];
+    let long = vec![0xff; 60_000];
     for _ in 0..200 {
         client.send_to(&long, address).unwrap();
     }
