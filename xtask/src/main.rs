@@ -11,6 +11,7 @@ use clap::Parser;
 
 mod build;
 mod fuzz;
+mod kernels;
 mod parity;
 mod process;
 mod requirement;
@@ -73,6 +74,18 @@ enum Verb {
         #[arg(long, value_name = "N", default_value_t = 60)]
         seconds: u32,
     },
+    /// Try one build of the program and its tests on this kernel and, in guests, on those of Debian.
+    Kernels {
+        /// Only kernels of this version, `6.1` or `6.1.176` say; may be given several times.
+        #[arg(long = "kernel", value_name = "VERSION")]
+        versions: Vec<String>,
+        /// How many generated queries each is asked.
+        #[arg(long, value_name = "N", default_value_t = 20_000)]
+        queries: u64,
+        /// Which queries: the same number makes the same ones.
+        #[arg(long, value_name = "S", default_value_t = 1)]
+        seed: u64,
+    },
     /// Check what clippy cannot: the rules of the architecture and of the house.
     Tidy {
         /// Record the present map layout as that of the raised `ABI_VERSION`.
@@ -91,6 +104,9 @@ fn main() -> ExitCode {
         Verb::Test { quick: true, filters } => test::test(test::Tiers::Unprivileged, &filters),
         Verb::Parity { queries, seed } => parity::parity(queries, seed),
         Verb::Fuzz { target, seconds } => fuzz::fuzz(target.as_deref(), seconds),
+        Verb::Kernels { versions, queries, seed } => {
+            kernels::kernels(&kernels::Plan { versions, queries, seed })
+        }
         Verb::Tidy { bless: false } => tidy::check(),
         Verb::Tidy { bless: true } => tidy::bless(),
     };

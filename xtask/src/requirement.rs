@@ -22,6 +22,8 @@ pub(crate) enum Purpose {
     Test,
     /// Run the fuzzers.
     Fuzz,
+    /// Try other kernels.
+    Kernels,
 }
 
 /// One thing the project needs.
@@ -64,11 +66,15 @@ pub(crate) enum Remedy {
     Typed(&'static str),
 }
 
-const BUILD: &[Purpose] = &[Purpose::Build, Purpose::Run, Purpose::QuickTest, Purpose::Test, Purpose::Fuzz];
+const BUILD: &[Purpose] =
+    &[Purpose::Build, Purpose::Run, Purpose::QuickTest, Purpose::Test, Purpose::Fuzz, Purpose::Kernels];
 const CHECKS: &[Purpose] = &[Purpose::QuickTest, Purpose::Test];
 const SCENARIO: &[Purpose] = &[Purpose::Run, Purpose::Test];
 const TEST: &[Purpose] = &[Purpose::Test];
 const FUZZ: &[Purpose] = &[Purpose::Fuzz];
+
+/// What boots other kernels.
+pub(crate) const EMULATOR: &str = "qemu-system-x86_64";
 
 /// Everything, in the order in which it is installed.
 pub(crate) const REQUIREMENTS: &[Requirement] = &[
@@ -184,6 +190,13 @@ pub(crate) const REQUIREMENTS: &[Requirement] = &[
         probe: probe_cargo_fuzz,
         remedy: Remedy::Crate { name: "cargo-fuzz", version: "0.13.2" },
     },
+    Requirement {
+        name: EMULATOR,
+        why: "boots other kernels to try the program on them",
+        needed_for: &[Purpose::Kernels],
+        probe: || probe_program(EMULATOR),
+        remedy: Remedy::Packages(&["qemu-system-x86"]),
+    },
 ];
 
 /// Oldest bpf-linker that knows LLVM 22, as 0.x.
@@ -273,6 +286,6 @@ mod tests {
         assert_eq!(names(Purpose::Run), ["compiler with library source", "bpf-linker", "ip", "dig"]);
         let fuzzing = ["compiler with library source", "bpf-linker", "C++ compiler", "cargo-fuzz"];
         assert_eq!(names(Purpose::Fuzz), fuzzing);
-        assert_eq!(names(Purpose::Test).len(), REQUIREMENTS.len() - 2);
+        assert_eq!(names(Purpose::Test).len(), REQUIREMENTS.len() - 3);
     }
 }

@@ -45,6 +45,17 @@ pub enum DataplaneError {
         /// What the kernel said.
         source: ProgramError,
     },
+    /// The kernel is older than those the program is made for.
+    #[error(
+        "this is Linux {release}, and Linux {needed} or newer is needed to answer in the kernel; \
+         `xdp_mode = \"off\"` leaves everything to the daemon"
+    )]
+    OldKernel {
+        /// What it calls itself.
+        release: String,
+        /// The oldest version that does.
+        needed: String,
+    },
     /// The object was built for another layout of the maps.
     #[error(
         "the BPF object is not of map layout {}; build gtm anew from one commit",
@@ -55,7 +66,7 @@ pub enum DataplaneError {
     #[error("the kernel did not create the maps: {}", chain(.0))]
     Load(#[source] aya::EbpfError),
     /// The verifier did not take the program, or the kernel lacks something.
-    #[error("the kernel did not accept the program; Linux 6.1 or newer is needed: {}", chain(.0))]
+    #[error("the kernel did not accept the program: {}", chain(.0))]
     Verify(#[source] ProgramError),
     /// A map cannot be used.
     #[error("map {map}: {problem}")]
@@ -94,19 +105,26 @@ impl DataplaneError {
 
 /// An error with its causes, each after a colon.
 pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
+    let mut whole = error.to_string();
+    let mut text = shortened(&whole);
     let mut source = error.source();
     while let Some(cause) = source {
         let cause_text = cause.to_string();
-        // The verifier's log runs to pages; its end says what was refused.
-        let tail = cause_text.char_indices().rev().nth(600).map_or(0, |(position, _)| position);
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(cause_text.get(tail..).unwrap_or_default());
+        if !whole.contains(&cause_text) {
+            text = format!("{text}: {}", shortened(&cause_text));
+            whole.push_str(&cause_text);
         }
         source = cause.source();
     }
     text
+}
+
+/// The verifier's log runs to pages: the first line of an error and its end say what was refused.
+fn shortened(text: &str) -> String {
+    match text.char_indices().rev().nth(600).and_then(|(end, _)| text.get(end..)) {
+        Some(end) => format!("{} ..\n{end}", text.lines().next().unwrap_or_default()),
+        None => text.to_owned(),
+    }
 }
 
 /// The system's error at the end of the chain.
@@ -119,4 +137,18 @@ pub(super) fn os_error(error: &(dyn std::error::Error + 'static)) -> Option<i32>
         current = error.source();
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_log_the_end_is_shown() {
+        assert_eq!(shortened("refused: r1 = 1\ninvalid access"), "refused: r1 = 1\ninvalid access");
+        let shown = shortened(&format!("refused: r1 = 1\n{}\ninvalid access", "r2 = 1\n".repeat(1000)));
+        assert!(shown.starts_with("refused: r1 = 1 ..\n"), "{shown}");
+        assert!(shown.ends_with("r2 = 1\n\ninvalid access"), "{shown}");
+        assert!(shown.len() < 650, "{} bytes", shown.len());
+    }
 }

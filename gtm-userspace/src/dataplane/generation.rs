@@ -18,7 +18,7 @@ use super::counters::{self, Counters};
 use super::mapped::MappedArray;
 use super::names::NameTable;
 use super::plan::{Plan, Slots};
-use super::{DataplaneError, error, pages, sample};
+use super::{DataplaneError, error, kernel, pages, sample};
 use crate::config::model::{Dns, EcsTrust, Prefix};
 use crate::decision::AnswerTable;
 use crate::decision::location::Location;
@@ -247,13 +247,13 @@ fn load_error(error: aya::EbpfError) -> DataplaneError {
     match error::os_error(&error) {
         Some(nix::libc::EPERM | nix::libc::EACCES) => DataplaneError::NoPrivilege,
         _ if error::chain(&error).contains(abi::SETTINGS_SYMBOL) => DataplaneError::AbiMismatch,
-        _ => DataplaneError::Load(error),
+        _ => kernel::too_old().unwrap_or(DataplaneError::Load(error)),
     }
 }
 
 fn verify_error(error: aya::programs::ProgramError) -> DataplaneError {
     match error::os_error(&error) {
         Some(nix::libc::EPERM) => DataplaneError::NoPrivilege,
-        _ => DataplaneError::Verify(error),
+        _ => kernel::too_old().unwrap_or(DataplaneError::Verify(error)),
     }
 }

@@ -10,6 +10,7 @@ mod blocks;
 pub mod counters;
 mod error;
 mod generation;
+mod kernel;
 mod mapped;
 mod names;
 mod pages;

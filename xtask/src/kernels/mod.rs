@@ -1,0 +1,108 @@
+//! `cargo xtask kernels`: one build of the program and its tests on this kernel and, in guests, on those of Debian.
+//!
+//! Installs no kernel and opens no port: a guest is a kernel, the files of one image and a serial line.
+
+mod guest;
+mod image;
+mod mirror;
+mod outcome;
+mod trial;
+
+use std::fs;
+
+use anyhow::{Context as _, bail, ensure};
+
+use self::mirror::{Mirror, Suite};
+use self::outcome::{Expected, Outcome};
+use self::trial::Trial;
+use crate::process;
+use crate::requirement::Purpose;
+use crate::setup;
+
+/// The kernels of Debian that are tried, from the oldest on.
+const WANTED: [(Suite, Expected); 4] = [
+    (Suite::Named("bullseye"), Expected::Refusal),
+    (Suite::Named("bookworm"), Expected::Everything),
+    (Suite::Named("bookworm-backports"), Expected::Everything),
+    (Suite::Newest, Expected::Everything),
+];
+
+/// Which kernels, and what each is asked.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// Only kernels of these versions; without any, all.
+    pub(crate) versions: Vec<String>,
+    /// Generated queries through program and server.
+    pub(crate) queries: u64,
+    /// Which.
+    pub(crate) seed: u64,
+}
+
+/// Builds once and tries every kernel; an error when one does not do what is expected of it.
+pub(crate) fn kernels(plan: &Plan) -> anyhow::Result<()> {
+    if !process::is_root() {
+        bail!("a program is loaded into this kernel as well, which needs root: {}", process::as_root());
+    }
+    setup::for_purpose(Purpose::Kernels)?;
+    let trial = Trial::build(plan.queries, plan.seed)?;
+    let folder = process::root().join("target/kernels");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+
+    let mut outcomes = Vec::new();
+    let running = fs::read_to_string("/proc/sys/kernel/osrelease").context("which kernel runs?")?;
+    if plan.wants(&running) {
+        outcomes.push(Outcome::of("this machine", Expected::Everything, trial.command())?);
+    }
+    let image = folder.join("image.cpio");
+    image::write(&image, &trial.files()?)?;
+    let mirror = Mirror::open(&folder)?;
+    for (suite, expected) in WANTED {
+        match mirror.offer(suite) {
+            None => outcomes.push(Outcome::not_offered(suite.name())),
+            Some(offer) if plan.wants(&offer.version) => {
+                let guest = guest::command(&mirror.kernel(offer)?, &image, &trial);
+                outcomes.push(Outcome::of(&offer.suite, expected, guest)?);
+            }
+            Some(_) => {}
+        }
+    }
+    print!("\n{}", outcome::table(&outcomes));
+    let wrong: Vec<String> = outcomes.iter().filter_map(Outcome::wrong).collect();
+    if !wrong.is_empty() {
+        bail!("{}", wrong.join("\n       "));
+    }
+    ensure!(outcomes.iter().any(Outcome::is_tried), "no kernel was tried");
+    Ok(())
+}
+
+impl Plan {
+    /// Whether a version is one of those that were asked for: 6.1 is 6.1.176, and is not 6.12.
+    fn wants(&self, version: &str) -> bool {
+        let is = |wanted: &String| {
+            version
+                .strip_prefix(&**wanted)
+                .is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
+        };
+        self.versions.is_empty() || self.versions.iter().any(is)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_chosen_by_whole_numbers() {
+        #[track_caller]
+        fn check(wanted: &[&str], version: &str, expect: bool) {
+            let versions = wanted.iter().map(ToString::to_string).collect();
+            assert_eq!(Plan { versions, queries: 1, seed: 1 }.wants(version), expect, "{wanted:?} {version}");
+        }
+        check(&[], "6.1.176-1", true);
+        check(&["6.1"], "6.1.176-1", true);
+        check(&["6.1"], "6.12.95-1~bpo12+1", false);
+        check(&["5.10", "6.12"], "6.12.95-1~bpo12+1", true);
+        check(&["6.18.44"], "6.18.44-cloud-amd64\n", true);
+        check(&["7"], "6.1.176-1", false);
+    }
+}
