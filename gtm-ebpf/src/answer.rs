@@ -34,9 +34,9 @@ pub(crate) struct Chosen {
 
 /// Chooses what answers a query, or says why nothing does.
 #[inline(always)]
-pub(crate) fn choose(query: &Query, cpu: *mut PerCpu) -> Result<Chosen, Outcome> {
+pub(crate) fn choose(query: &Query, chosen: &mut Chosen, cpu: *mut PerCpu) -> Result<(), Outcome> {
     let Query { frame, question, edns } = query;
-    let (client, is_ecs) = tables::client(frame, edns);
+    let (client, is_ecs) = tables::client(cpu, frame, edns);
     let mut asked = Asked { cpu, slot: 0, client, is_ecs, scope: 0 };
     let (reference, extended_error) = match find_entry(question, edns, cpu)? {
         Err(failure) => (error_node(failure.rcode), failure.extended_error),
@@ -53,7 +53,8 @@ pub(crate) fn choose(query: &Query, cpu: *mut PerCpu) -> Result<Chosen, Outcome>
     asked.slot = forget_u32(cpu, asked.slot);
     let reference = PageRef(forget_u32(cpu, reference.0));
     let (records, scope) = choice::choose(&asked, reference)?;
-    Ok(Chosen { records, scope, extended_error })
+    *chosen = Chosen { records, scope, extended_error };
+    Ok(())
 }
 
 /// What answers name and type, or an error in its place.

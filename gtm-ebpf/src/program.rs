@@ -39,33 +39,49 @@ const NEXT: u32 = u32::MAX;
 /// The XDP program.
 #[xdp(frags)]
 pub(crate) fn gtm(context: XdpContext) -> u32 {
-    let (Some(cpu), Some(at_hand)) = (tables::per_cpu(), tables::at_hand()) else {
-        return xdp_action::XDP_PASS;
-    };
     // The compiler would leave out the checks of what it sees the functions give; the verifier sees any number.
-    let step = |given: u32| opaque(given as usize) as u32;
-    let mut outcome = match read(&context, cpu, at_hand) {
-        Ok(()) => step(gtm_read_edns(context.ctx)),
-        Err(outcome) => outcome as u32,
-    };
+    let given = |outcome: u32| opaque(outcome as usize) as u32;
+    let mut outcome = step(|cpu, at_hand| read_question(&context, cpu, at_hand));
+    if outcome == NEXT {
+        outcome = given(gtm_read_edns(context.ctx));
+    }
     // A name with a zero byte in a label has not ended there.
     if outcome == Outcome::PassedBadQuestion as u32 || outcome == Outcome::PassedBadEdns as u32 {
-        outcome = step(gtm_reread_question(context.ctx));
+        outcome = given(gtm_reread_question(context.ctx));
         if outcome == NEXT {
-            outcome = step(gtm_read_edns(context.ctx));
+            outcome = given(gtm_read_edns(context.ctx));
         }
     }
     if outcome == NEXT {
-        outcome = step(gtm_choose());
+        outcome = given(gtm_choose());
     }
-    if outcome == NEXT { gtm_reply(context.ctx) } else { end(cpu, outcome) }
+    if outcome == NEXT {
+        outcome = given(gtm_reply(context.ctx));
+    }
+    end(outcome)
 }
 
-/// Counts what became of the packet, an [`Outcome`] as a number, and says what becomes of it now.
+/// Runs a step with the CPU's room: [`NEXT`], or the outcome as a number.
 #[inline(always)]
-fn end(cpu: *mut PerCpu, outcome: u32) -> u32 {
+fn step(run: impl FnOnce(*mut PerCpu, &mut AtHand) -> Result<(), Outcome>) -> u32 {
+    let (Some(cpu), Some(at_hand)) = (tables::per_cpu(), tables::at_hand()) else {
+        return Outcome::PassedNoBlock as u32;
+    };
+    // SAFETY: `at_hand` points to this CPU's map value, which is ours while a packet is at hand; each step runs after those
+    // that write what it reads.
+    match run(cpu, unsafe { &mut *at_hand }) {
+        Ok(()) => NEXT,
+        Err(outcome) => outcome as u32,
+    }
+}
+
+/// Counts what became of the packet, and says what becomes of it now.
+#[inline(always)]
+fn end(outcome: u32) -> u32 {
     const { assert!(Outcome::Answered as u32 == 0 && Outcome::AnsweredError as u32 == 2) };
-    tables::count(cpu, outcome);
+    if let Some(cpu) = tables::per_cpu() {
+        tables::count(cpu, outcome);
+    }
     if outcome <= Outcome::AnsweredError as u32 {
         xdp_action::XDP_TX
     } else if outcome == Outcome::DroppedInternal as u32 {
@@ -75,18 +91,16 @@ fn end(cpu: *mut PerCpu, outcome: u32) -> u32 {
     }
 }
 
-/// Reads the query up to the question, or says why there is none.
+/// Reads the query up to its question, or says why there is none.
 #[inline(always)]
-fn read(context: &XdpContext, cpu: *mut PerCpu, at_hand: *mut AtHand) -> Result<(), Outcome> {
+fn read_question(context: &XdpContext, cpu: *mut PerCpu, at_hand: &mut AtHand) -> Result<(), Outcome> {
     let packet = Packet::new(context);
     let frame = frame::parse(packet, cpu)?;
     if !packet.is_whole(context) {
         return Err(Outcome::PassedNotUdp);
     }
-    // SAFETY: `at_hand` points to this CPU's map value, which is ours while this packet is at hand.
-    let query = unsafe { &mut (*at_hand).query };
-    query.frame = frame;
-    query.question = question::parse(packet, &frame, cpu, question::up_to_zero)?;
+    at_hand.query.frame = frame;
+    at_hand.query.question = question::parse(packet, &frame, cpu, question::up_to_zero)?;
     Ok(())
 }
 
@@ -94,72 +108,46 @@ fn read(context: &XdpContext, cpu: *mut PerCpu, at_hand: *mut AtHand) -> Result<
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn gtm_reread_question(context: *mut xdp_md) -> u32 {
-    let (Some(cpu), Some(at_hand)) = (tables::per_cpu(), tables::at_hand()) else {
-        return Outcome::PassedNoBlock as u32;
-    };
-    // SAFETY: `at_hand` points to this CPU's map value, whose frame was written before.
-    let query = unsafe { &mut (*at_hand).query };
-    // The masks take nothing away; the verifier knows nothing of what was kept.
-    let frame =
-        Frame { udp: query.frame.udp & OFFSET_MASK, end: query.frame.end & OFFSET_MASK, ..query.frame };
-    let packet = Packet::new(&XdpContext::new(context));
-    match question::parse(packet, &frame, cpu, question::by_labels) {
-        Ok(question) => {
-            query.question = question;
-            NEXT
-        }
-        Err(outcome) => outcome as u32,
-    }
+    step(|cpu, AtHand { query, .. }| {
+        // The masks take nothing away; the verifier knows nothing of what was kept.
+        let frame =
+            Frame { udp: query.frame.udp & OFFSET_MASK, end: query.frame.end & OFFSET_MASK, ..query.frame };
+        let packet = Packet::new(&XdpContext::new(context));
+        query.question = question::parse(packet, &frame, cpu, question::by_labels)?;
+        Ok(())
+    })
 }
 
 /// Reads what follows the question.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn gtm_read_edns(context: *mut xdp_md) -> u32 {
-    let (Some(cpu), Some(at_hand)) = (tables::per_cpu(), tables::at_hand()) else {
-        return Outcome::PassedNoBlock as u32;
-    };
-    // SAFETY: `at_hand` points to this CPU's map value, whose frame and question were written before.
-    let query = unsafe { &mut (*at_hand).query };
-    match edns::parse(Packet::new(&XdpContext::new(context)), &query.frame, &query.question, cpu) {
-        Ok(edns) => {
-            query.edns = edns;
-            NEXT
-        }
-        Err(outcome) => outcome as u32,
-    }
+    step(|cpu, AtHand { query, .. }| {
+        let packet = Packet::new(&XdpContext::new(context));
+        query.edns = edns::parse(packet, &query.frame, &query.question, cpu)?;
+        Ok(())
+    })
 }
 
 /// Chooses what answers.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn gtm_choose() -> u32 {
-    let (Some(cpu), Some(at_hand)) = (tables::per_cpu(), tables::at_hand()) else {
-        return Outcome::PassedNoBlock as u32;
-    };
-    // SAFETY: `at_hand` points to this CPU's map value, whose query was written before.
-    match answer::choose(unsafe { &(*at_hand).query }, cpu) {
-        Ok(chosen) => {
-            // SAFETY: as above; nothing refers to this part.
-            unsafe { (*at_hand).chosen = chosen };
-            NEXT
-        }
-        Err(outcome) => outcome as u32,
-    }
+    step(|cpu, AtHand { query, chosen }| answer::choose(query, chosen, cpu))
 }
 
-/// Answers the packet in place, or passes it on.
+/// Writes the answer in place: the last step, which no other follows.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn gtm_reply(context: *mut xdp_md) -> u32 {
     let (Some(cpu), Some(at_hand)) = (tables::per_cpu(), tables::at_hand()) else {
-        return xdp_action::XDP_PASS;
+        return Outcome::PassedNoBlock as u32;
     };
-    // SAFETY: `at_hand` points to this CPU's map value, written before.
-    let outcome = match reply::send(&XdpContext::new(context), unsafe { &*at_hand }, cpu) {
-        Ok(outcome) | Err(outcome) => outcome,
-    };
-    end(cpu, outcome as u32)
+    // SAFETY: `at_hand` points to this CPU's map value, written before. Shared: of what nobody else can change the compiler
+    // makes copies, which the verifier follows twice as long.
+    match reply::send(&XdpContext::new(context), unsafe { &*at_hand }, cpu) {
+        Ok(outcome) | Err(outcome) => outcome as u32,
+    }
 }
 
 /// The licence the kernel asks for: some helpers are for GPL-compatible programs.

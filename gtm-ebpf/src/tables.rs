@@ -313,15 +313,16 @@ impl Ranges for LocationV6 {
 
 /// Who asks: the ECS prefix if there is a usable one, else the sender; and whether it is the former.
 #[inline(always)]
-pub(crate) fn client(frame: &Frame, edns: &Edns) -> (Client, bool) {
+pub(crate) fn client(cpu: *const PerCpu, frame: &Frame, edns: &Edns) -> (Client, bool) {
     let Frame { sender, .. } = frame;
-    let is_ecs = edns.has_ecs && edns.ecs.tells_client();
+    let is_ecs = forget_bool(cpu, edns.has_ecs && edns.ecs.tells_client());
     let (is_v6, high, low) = if is_ecs {
         (edns.ecs.family != FAMILY_IPV4, edns.ecs.high, edns.ecs.low)
     } else {
         (sender.is_v6, sender.high, sender.low)
     };
-    let client = if is_v6 { Client::V6(V6 { high, low }) } else { Client::V4((high >> 32) as u32) };
+    let client =
+        if forget_bool(cpu, is_v6) { Client::V6(V6 { high, low }) } else { Client::V4((high >> 32) as u32) };
     (client, is_ecs)
 }
 
