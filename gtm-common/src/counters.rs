@@ -31,7 +31,7 @@ outcomes! {
     Answered = "answered",
     /// The answer is larger than the client takes, and was told so.
     AnsweredTruncated = "answered_truncated",
-    /// An error was answered: REFUSED, FORMERR, NOTIMP, BADVERS or SERVFAIL.
+    /// An error was answered: any response code but NOERROR and NXDOMAIN.
     AnsweredError = "answered_error",
     /// Neither IPv4 nor IPv6 behind at most two VLAN tags, or not sent to one host.
     PassedNotIp = "passed_not_ip",

@@ -9,7 +9,7 @@ use aya_ebpf::programs::XdpContext;
 use gtm_common::abi::PerCpu;
 use gtm_common::counters::Outcome;
 
-use crate::answer::Chosen;
+use crate::answer::{Chosen, Found};
 use crate::edns::Edns;
 use crate::frame::{Frame, OFFSET_MASK};
 use crate::packet::{Packet, opaque};
@@ -30,6 +30,7 @@ pub(crate) struct Query {
 /// A query, and what answers it.
 pub(crate) struct AtHand {
     pub(crate) query: Query,
+    pub(crate) found: Found,
     pub(crate) chosen: Chosen,
 }
 
@@ -41,7 +42,7 @@ const NEXT: u32 = u32::MAX;
 pub(crate) fn gtm(context: XdpContext) -> u32 {
     // The compiler would leave out the checks of what it sees the functions give; the verifier sees any number.
     let given = |outcome: u32| opaque(outcome as usize) as u32;
-    let mut outcome = step(|cpu, at_hand| read_question(&context, cpu, at_hand));
+    let mut outcome = given(gtm_read_question(context.ctx));
     if outcome == NEXT {
         outcome = given(gtm_read_edns(context.ctx));
     }
@@ -53,12 +54,31 @@ pub(crate) fn gtm(context: XdpContext) -> u32 {
         }
     }
     if outcome == NEXT {
+        outcome = given(gtm_find());
+    }
+    if outcome == NEXT {
         outcome = given(gtm_choose());
+    }
+    if outcome == NEXT {
+        outcome = given(gtm_make_room(context.ctx));
     }
     if outcome == NEXT {
         outcome = given(gtm_reply(context.ctx));
     }
+    if is_answer(outcome) {
+        outcome = given(gtm_finish_pointers(context.ctx, outcome));
+    }
+    if is_answer(outcome) {
+        outcome = given(gtm_write_subnet(context.ctx, outcome));
+    }
     end(outcome)
+}
+
+/// True for the number of an outcome that is an answer.
+#[inline(always)]
+fn is_answer(outcome: u32) -> bool {
+    const { assert!(Outcome::Answered as u32 == 0 && Outcome::AnsweredError as u32 == 2) };
+    outcome <= Outcome::AnsweredError as u32
 }
 
 /// Runs a step with the CPU's room: [`NEXT`], or the outcome as a number.
@@ -78,11 +98,10 @@ fn step(run: impl FnOnce(*mut PerCpu, &mut AtHand) -> Result<(), Outcome>) -> u3
 /// Counts what became of the packet, and says what becomes of it now.
 #[inline(always)]
 fn end(outcome: u32) -> u32 {
-    const { assert!(Outcome::Answered as u32 == 0 && Outcome::AnsweredError as u32 == 2) };
     if let Some(cpu) = tables::per_cpu() {
         tables::count(cpu, outcome);
     }
-    if outcome <= Outcome::AnsweredError as u32 {
+    if is_answer(outcome) {
         xdp_action::XDP_TX
     } else if outcome == Outcome::DroppedInternal as u32 {
         xdp_action::XDP_DROP
@@ -91,17 +110,21 @@ fn end(outcome: u32) -> u32 {
     }
 }
 
-/// Reads the query up to its question, or says why there is none.
-#[inline(always)]
-fn read_question(context: &XdpContext, cpu: *mut PerCpu, at_hand: &mut AtHand) -> Result<(), Outcome> {
-    let packet = Packet::new(context);
-    let frame = frame::parse(packet, cpu)?;
-    if !packet.is_whole(context) {
-        return Err(Outcome::PassedNotUdp);
-    }
-    at_hand.query.frame = frame;
-    at_hand.query.question = question::parse(packet, &frame, cpu, question::up_to_zero)?;
-    Ok(())
+/// Reads the query up to its question.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn gtm_read_question(context: *mut xdp_md) -> u32 {
+    let context = XdpContext::new(context);
+    step(|cpu, AtHand { query, .. }| {
+        let packet = Packet::new(&context);
+        let frame = frame::parse(packet, cpu)?;
+        if !packet.is_whole(&context) {
+            return Err(Outcome::PassedNotUdp);
+        }
+        query.frame = frame;
+        query.question = question::parse(packet, &frame, cpu, question::up_to_zero)?;
+        Ok(())
+    })
 }
 
 /// Reads the question again, label by label.
@@ -129,24 +152,68 @@ extern "C" fn gtm_read_edns(context: *mut xdp_md) -> u32 {
     })
 }
 
+/// Finds what is known of the name.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn gtm_find() -> u32 {
+    step(|cpu, AtHand { query, found, .. }| {
+        *found = answer::find(query, cpu)?;
+        Ok(())
+    })
+}
+
 /// Chooses what answers.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn gtm_choose() -> u32 {
-    step(|cpu, AtHand { query, chosen }| answer::choose(query, chosen, cpu))
+    step(|cpu, AtHand { query, found, chosen }| answer::choose(query, found, chosen, cpu))
 }
 
-/// Writes the answer in place: the last step, which no other follows.
+/// Gives the frame the length of the answer.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn gtm_make_room(context: *mut xdp_md) -> u32 {
+    step(|cpu, at_hand| reply::make_room(&XdpContext::new(context), at_hand, cpu))
+}
+
+/// Writes the answer in place, but for its pointers and the client subnet.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn gtm_reply(context: *mut xdp_md) -> u32 {
     let (Some(cpu), Some(at_hand)) = (tables::per_cpu(), tables::at_hand()) else {
-        return Outcome::PassedNoBlock as u32;
+        return Outcome::DroppedInternal as u32;
     };
     // SAFETY: `at_hand` points to this CPU's map value, written before. Shared: of what nobody else can change the compiler
     // makes copies, which the verifier follows twice as long.
-    match reply::send(&XdpContext::new(context), unsafe { &*at_hand }, cpu) {
-        Ok(outcome) | Err(outcome) => outcome as u32,
+    reply::send(&XdpContext::new(context), unsafe { &*at_hand }, cpu) as u32
+}
+
+/// Puts the compression pointers of the answer right; gives the outcome that it is given.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn gtm_finish_pointers(context: *mut xdp_md, outcome: u32) -> u32 {
+    finish(outcome, |cpu, at_hand| {
+        reply::finish_pointers(Packet::new(&XdpContext::new(context)), at_hand, cpu)
+    })
+}
+
+/// Writes the client subnet into the answer, if it has one; gives the outcome that it is given.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn gtm_write_subnet(context: *mut xdp_md, outcome: u32) -> u32 {
+    finish(outcome, |_, at_hand| reply::write_subnet(Packet::new(&XdpContext::new(context)), at_hand))
+}
+
+/// Runs what finishes an answer: the outcome, but where a bound does not hold.
+#[inline(always)]
+fn finish(outcome: u32, run: impl FnOnce(*mut PerCpu, &AtHand) -> Option<()>) -> u32 {
+    let (Some(cpu), Some(at_hand)) = (tables::per_cpu(), tables::at_hand()) else {
+        return Outcome::DroppedInternal as u32;
+    };
+    // SAFETY: `at_hand` points to this CPU's map value, written before.
+    match run(cpu, unsafe { &*at_hand }) {
+        Some(()) => outcome,
+        None => Outcome::DroppedInternal as u32,
     }
 }
 

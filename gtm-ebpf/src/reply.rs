@@ -1,6 +1,5 @@
 //! Turning the query into its answer, in place.
 
-use aya_ebpf::bindings::xdp_md;
 use aya_ebpf::helpers::{bpf_xdp_adjust_head, bpf_xdp_adjust_tail};
 use aya_ebpf::programs::XdpContext;
 use gtm_common::abi::{MAX_ANSWER, MAX_NSID, MAX_POINTERS, PerCpu};
@@ -21,6 +20,8 @@ const MAX_KEPT: usize = 14 + 2 * 4 + 40 + UDP_LEN + HEADER_LEN + MAX_NAME + 4;
 const LEN_MASK: usize = 0x7ff;
 /// All bits of the length of an option with a name server identifier.
 const NSID_MASK: usize = 0x7f;
+/// All bits of the length of all options.
+const OPTIONS_MASK: usize = 0x7f;
 /// Length of an option with the code of an error.
 const EDE_LEN: usize = OPTION_HEAD + 2;
 /// The response code in the flags of a header.
@@ -57,6 +58,12 @@ impl Options {
     }
 }
 
+/// Length of the OPT record with these options; 0 where there is none.
+#[inline(always)]
+fn opt_len(edns: &Edns, options: &Options) -> usize {
+    if edns.present { edns::OPT_LEN + options.len } else { 0 }
+}
+
 /// The records that are sent of an answer.
 #[derive(Clone, Copy)]
 struct Sent {
@@ -86,54 +93,73 @@ struct Reply<'a> {
     sent: Sent,
 }
 
-/// Makes room and writes the answer. Until there is room the packet is untouched.
-#[inline(always)]
-pub(crate) fn send(context: &XdpContext, at_hand: &AtHand, cpu: *const PerCpu) -> Result<Outcome, Outcome> {
-    let AtHand { query: Query { frame, question, edns }, chosen } = at_hand;
-    let answer = chosen.records.answer(cpu).ok_or(Outcome::PassedNoBlock)?;
-    let head = &answer.head;
-    // The masks take nothing away; the verifier knows nothing of what was kept.
-    let places = Places {
-        ip: frame.ip & OFFSET_MASK,
-        udp: frame.udp & OFFSET_MASK,
-        dns: frame.dns() & OFFSET_MASK,
-        question_end: question.end & OFFSET_MASK,
-    };
-    let options = Options::new(edns, chosen.extended_error);
-    let opt_len = if edns.present { edns::OPT_LEN + options.len } else { 0 };
-    let empty_len = places.question_end - places.dns + opt_len;
-    let (len, full_len) = (usize::from(head.len), usize::from(head.full_len));
-    let sent = if empty_len + full_len <= edns.limit {
-        let additionals = head.additionals.wrapping_add(head.optionals);
-        Sent { len: full_len, counts: [head.answers, head.authorities, additionals], truncated: 0 }
-    } else if empty_len + len <= edns.limit {
-        Sent { len, counts: [head.answers, head.authorities, head.additionals], truncated: 0 }
-    } else {
-        Sent { len: 0, counts: [0; 3], truncated: (flags::TC >> 8) as u8 }
-    };
-    let sent = Sent { len: forget(cpu, sent.len, LEN_MASK), ..sent };
-    if sent.len > MAX_ANSWER {
-        return Err(Outcome::PassedNoBlock);
+impl<'a> Reply<'a> {
+    #[inline(always)]
+    fn new(at_hand: &'a AtHand, cpu: *const PerCpu) -> Option<Self> {
+        let AtHand { query: Query { frame, question, edns }, chosen, .. } = at_hand;
+        let answer = chosen.records.answer(cpu)?;
+        let head = &answer.head;
+        // The masks take nothing away; the verifier knows nothing of what was kept.
+        let places = Places {
+            ip: frame.ip & OFFSET_MASK,
+            udp: frame.udp & OFFSET_MASK,
+            dns: frame.dns() & OFFSET_MASK,
+            question_end: question.end & OFFSET_MASK,
+        };
+        let options = Options::new(edns, chosen.extended_error);
+        let empty_len = places.question_end - places.dns + opt_len(edns, &options);
+        let (len, full_len) = (usize::from(head.len), usize::from(head.full_len));
+        let sent = if empty_len + full_len <= edns.limit {
+            let additionals = head.additionals.wrapping_add(head.optionals);
+            Sent { len: full_len, counts: [head.answers, head.authorities, additionals], truncated: 0 }
+        } else if empty_len + len <= edns.limit {
+            Sent { len, counts: [head.answers, head.authorities, head.additionals], truncated: 0 }
+        } else {
+            Sent { len: 0, counts: [0; 3], truncated: (flags::TC >> 8) as u8 }
+        };
+        let sent = Sent { len: forget(cpu, sent.len, LEN_MASK), ..sent };
+        (sent.len <= MAX_ANSWER).then_some(Self { at_hand, places, options, answer, sent })
     }
-    let end = places.question_end + sent.len + opt_len;
+
+    /// Offset of the OPT record, or the end of the message.
+    #[inline(always)]
+    fn opt_at(&self) -> usize {
+        self.places.question_end + self.sent.len
+    }
+}
+
+/// Gives the frame the length of the answer. Whatever fails leaves the packet untouched.
+#[inline(always)]
+pub(crate) fn make_room(context: &XdpContext, at_hand: &AtHand, cpu: *const PerCpu) -> Result<(), Outcome> {
+    let reply = Reply::new(at_hand, cpu).ok_or(Outcome::PassedNoBlock)?;
+    let end = reply.opt_at() + opt_len(&at_hand.query.edns, &reply.options);
     let growth = end as i32 - Packet::new(context).len() as i32;
-    make_room(context, growth, places.question_end, cpu)?;
-    let reply = Reply { at_hand, places, options, answer, sent };
-    write(context, &reply, cpu).ok_or(Outcome::DroppedInternal)?;
-    let rcode = answer.head.flags & RCODE;
-    Ok(if reply.sent.truncated != 0 {
+    resize(context, growth, reply.places.question_end, cpu)
+}
+
+/// Writes the answer, for which there is room, but for the pointers that lack the length of the QNAME and the client
+/// subnet.
+#[inline(always)]
+pub(crate) fn send(context: &XdpContext, at_hand: &AtHand, cpu: *const PerCpu) -> Outcome {
+    let Some(reply) = Reply::new(at_hand, cpu) else { return Outcome::DroppedInternal };
+    if write(Packet::new(context), &reply, cpu).is_none() {
+        return Outcome::DroppedInternal;
+    }
+    let rcode = reply.answer.head.flags & RCODE;
+    let is_error = rcode != rcode::NOERROR && rcode != rcode::NXDOMAIN;
+    if reply.sent.truncated != 0 {
         Outcome::AnsweredTruncated
-    } else if rcode != rcode::NOERROR && rcode != rcode::NXDOMAIN || edns.rcode != rcode::NOERROR {
+    } else if is_error || at_hand.query.edns.rcode != rcode::NOERROR {
         Outcome::AnsweredError
     } else {
         Outcome::Answered
-    })
+    }
 }
 
 /// Makes the frame longer or shorter by `growth` bytes, at its end or, where there is no room (veth leaves next to none),
 /// at its head; the first `keep` bytes stay what they are.
 #[inline(always)]
-fn make_room(context: &XdpContext, growth: i32, keep: usize, cpu: *const PerCpu) -> Result<(), Outcome> {
+fn resize(context: &XdpContext, growth: i32, keep: usize, cpu: *const PerCpu) -> Result<(), Outcome> {
     // SAFETY: the context is the one the program was called with.
     if unsafe { bpf_xdp_adjust_tail(context.ctx, growth) } == 0 {
         return Ok(());
@@ -164,28 +190,26 @@ fn move_to_head(packet: Packet, from: usize, len: usize, cpu: *const PerCpu) -> 
 
 /// Writes the answer from the last part to the first, and so has every sum when the UDP header needs it.
 #[inline(always)]
-fn write(context: &XdpContext, reply: &Reply<'_>, cpu: *const PerCpu) -> Option<()> {
+fn write(packet: Packet, reply: &Reply<'_>, cpu: *const PerCpu) -> Option<()> {
     let Reply {
-        at_hand: AtHand { query: Query { frame, question, edns }, chosen },
+        at_hand: AtHand { query: Query { frame, question, edns }, chosen, .. },
         places,
         options,
         answer,
         sent,
     } = reply;
-    let packet = Packet::new(context);
     let dns = places.dns;
-    let opt_at = forget(cpu, places.question_end + sent.len, OFFSET_MASK);
+    let opt_at = forget(cpu, reply.opt_at(), OFFSET_MASK);
     // Offsets of the pieces within the DNS message; it begins at an even offset of the UDP datagram.
     let mut sum = question.sum;
     let records_sum = copy_records(packet, places.question_end, answer.records, sent.len, cpu)?;
     sum.add_piece(records_sum, places.question_end - dns);
-    finish_pointers(packet, reply, &mut sum, cpu)?;
     let mut dns_len = opt_at - dns;
     if edns.present {
         sum.add_piece(write_opt(packet, opt_at, edns, options.len)?, opt_at - dns);
         let mut at = opt_at + edns::OPT_LEN;
         if edns.has_ecs {
-            sum.add_piece(write_ecs(context, at, &edns.ecs, chosen.scope)?, at - dns);
+            sum.add_piece(sum_subnet(&edns.ecs, chosen.scope), at - dns);
             at = forget(cpu, at + ECS_HEAD + edns.ecs.address_len, OFFSET_MASK);
         }
         if options.nsid_len > 0 {
@@ -228,29 +252,38 @@ fn write(context: &XdpContext, reply: &Reply<'_>, cpu: *const PerCpu) -> Option<
     swap_ethernet(packet)
 }
 
-/// Adds the length of the QNAME to the pointers that lack it; and to the sum, which has them without.
+/// Adds the length of the QNAME to the pointers of an answer that lack it, and to the UDP checksum, which has them without.
+/// A step of its own: the verifier would follow all that comes behind it for each number of pointers.
 #[inline(always)]
-fn finish_pointers(packet: Packet, reply: &Reply<'_>, sum: &mut Sum, cpu: *const PerCpu) -> Option<()> {
-    let Reply { at_hand: AtHand { query: Query { question, .. }, .. }, places, answer, sent, .. } = reply;
-    let at = places.question_end;
+pub(crate) fn finish_pointers(packet: Packet, at_hand: &AtHand, cpu: *const PerCpu) -> Option<()> {
+    let AtHand { query: Query { frame, question, edns }, chosen, .. } = at_hand;
+    let answer = chosen.records.answer(cpu)?;
+    if answer.head.pointers == 0 {
+        return Some(());
+    }
+    let (at, udp) = (question.end & OFFSET_MASK, frame.udp & OFFSET_MASK);
     let name_len = question.name_len as u16;
+    // The frame ends with the message.
+    let sent_len = packet.len().wrapping_sub(at + opt_len(edns, &Options::new(edns, chosen.extended_error)));
+    let mut added = Sum::default();
     for index in 0..MAX_POINTERS {
-        if index >= opaque(usize::from(answer.head.pointers)) {
-            break;
-        }
         // SAFETY: there are `MAX_POINTERS`, whatever the number.
         let offset = usize::from(unsafe { answer.pointers.add(index).read() }) & LEN_MASK;
         // Those of records that are left out come last.
-        if offset >= sent.len {
+        if index >= opaque(usize::from(answer.head.pointers)) || offset >= sent_len {
             break;
         }
         let place = forget(cpu, at + offset, OFFSET_MASK);
         let pointer = u16::from_be(packet.load(place)?).wrapping_add(name_len);
         packet.store(place, pointer.to_be())?;
-        let is_odd = (place - places.dns) & 1 == 1;
-        sum.add_u16(if is_odd { name_len } else { name_len.to_be() });
+        let mut piece = Sum::default();
+        piece.add_u16(name_len.to_be());
+        added.add_piece(piece, place - udp);
     }
-    Some(())
+    let mut sum = Sum::default();
+    sum.add_u16(!packet.load::<u16>(udp + 6)?);
+    sum.add_piece(added, 0);
+    packet.store(udp + 6, sum.udp())
 }
 
 /// Copies the records behind the question, in pieces of 64 bytes, words, and what is left; gives their sum.
@@ -389,48 +422,51 @@ fn write_extended_error(packet: Packet, at: usize, extended_error: u16) -> Optio
     Some(sum)
 }
 
-/// Writes the client subnet option as it came, with our scope (RFC 7871 section 7.2.1); gives its sum.
+/// The first eight bytes of the client subnet option as it came, with our scope (RFC 7871 section 7.2.1).
 #[inline(always)]
-fn write_ecs(context: &XdpContext, at: usize, ecs: &Ecs, scope: u8) -> Option<Sum> {
+fn subnet_head(ecs: &Ecs, scope: u8) -> u64 {
     let [code0, code1] = edns::ECS.to_be_bytes();
     let [family0, family1] = ecs.family.to_be_bytes();
-    let len = (ECS_HEAD - 4 + ecs.address_len) as u8;
-    let head = u64::from_ne_bytes([code0, code1, 0, len, family0, family1, ecs.source, scope]);
-    if gtm_write_ecs(context.ctx, at as u32, head, ecs.high, ecs.low) == 0 {
-        return None;
-    }
-    let mut sum = Sum::default();
-    sum.add_u64(head);
-    sum.add_u64(ecs.high.to_be());
-    sum.add_u64(ecs.low.to_be());
-    Some(sum)
+    let len = (ECS_HEAD - OPTION_HEAD + ecs.address_len) as u8;
+    u64::from_ne_bytes([code0, code1, 0, len, family0, family1, ecs.source, scope])
 }
 
-/// The writing of [`write_ecs`] as a function that the verifier goes through by itself: an address has so many lengths.
-/// 0 where the packet ends before.
-#[unsafe(no_mangle)]
-#[inline(never)]
-extern "C" fn gtm_write_ecs(context: *mut xdp_md, at: u32, head: u64, high: u64, low: u64) -> u32 {
-    let packet = Packet::new(&XdpContext::new(context));
-    let at = at as usize & OFFSET_MASK;
-    let [.., len, _, _, _, _] = head.to_ne_bytes();
-    let address_len = usize::from(len).wrapping_sub(ECS_HEAD - 4) & 0x1f;
-    let written =
-        packet.store(at, head).and_then(|()| store_address(packet, at + ECS_HEAD, address_len, high, low));
-    u32::from(written.is_some())
+/// The sum of the client subnet option.
+#[inline(always)]
+fn sum_subnet(ecs: &Ecs, scope: u8) -> Sum {
+    let mut sum = Sum::default();
+    sum.add_u64(subnet_head(ecs, scope));
+    sum.add_u64(ecs.high.to_be());
+    sum.add_u64(ecs.low.to_be());
+    sum
+}
+
+/// Writes the client subnet option of an answer that has one: the first option of the OPT record, which stands last. A
+/// step of its own: an address has so many lengths.
+#[inline(always)]
+pub(crate) fn write_subnet(packet: Packet, at_hand: &AtHand) -> Option<()> {
+    let AtHand { query: Query { edns, .. }, chosen, .. } = at_hand;
+    if !edns.has_ecs {
+        return Some(());
+    }
+    let options_len = Options::new(edns, chosen.extended_error).len & OPTIONS_MASK;
+    let at = packet.len().checked_sub(options_len)? & OFFSET_MASK;
+    packet.store(at, subnet_head(&edns.ecs, chosen.scope))?;
+    store_address(packet, at + ECS_HEAD, &edns.ecs)
 }
 
 /// Stores just the bytes of the prefix, in pieces as [`crate::edns`] loads them.
 #[inline(always)]
-fn store_address(packet: Packet, mut at: usize, len: usize, high: u64, low: u64) -> Option<()> {
+fn store_address(packet: Packet, mut at: usize, ecs: &Ecs) -> Option<()> {
+    let len = ecs.address_len;
     if len & 16 != 0 {
-        packet.store(at, high.to_be())?;
-        return packet.store(at + 8, low.to_be());
+        packet.store(at, ecs.high.to_be())?;
+        return packet.store(at + 8, ecs.low.to_be());
     }
-    let mut part = high;
+    let mut part = ecs.high;
     if len & 8 != 0 {
         packet.store(at, part.to_be())?;
-        part = low;
+        part = ecs.low;
         at += 8;
     }
     if len & 4 != 0 {

@@ -161,8 +161,7 @@ impl World {
     ) -> Result<Option<Vec<u8>>, String> {
         let Some(program) = &self.program else { return Ok(None) };
         let found = self.decider.table().look_up(name, qtype, client);
-        let is_for_kernel =
-            found.is_some_and(|found| found.answer.is_for_kernel() && !found.answer.leads_on());
+        let is_for_kernel = found.is_some_and(|found| found.answer.is_always_for_kernel());
         let mut listen = self.decider.model().service.listen.iter();
         let to = listen.find(|address| address.is_ipv4() == sender.is_ipv4()).unwrap();
         let datagram = Datagram::new(SocketAddr::new(sender, CLIENT_PORT), *to, message.to_vec());

@@ -125,9 +125,10 @@ impl Running {
 
     /// Has what was decided answered by the kernel, and tells and keeps it.
     pub(super) fn apply(&mut self, changes: &Changes, cause: &Cause) {
+        let stored = self.store(&changes.switches);
         if changes.enables() {
             self.rebuild();
-        } else if let Err(error) = self.store(&changes.switches) {
+        } else if let Err(error) = stored {
             // The server has the new answers already, and answers where the kernel could not take them.
             tracing::error!(%error, "the kernel's answers were not changed");
         }
@@ -201,7 +202,7 @@ impl Running {
             });
             if let Err(error) = replaced {
                 // What it answers is no longer true.
-                tracing::error!(%error, "the program was taken off; the server answers everything");
+                tracing::error!(%error, "the program was taken off; the server answers everything until a reload");
                 dataplane.detach();
             }
         }
@@ -211,11 +212,11 @@ impl Running {
     fn store(&mut self, switches: &[Switch]) -> Result<(), DataplaneError> {
         let Some(dataplane) = &mut self.dataplane else { return Ok(()) };
         let table = self.decider.table();
-        let mut is_full = false;
+        let (mut is_full, mut result) = (false, Ok(()));
         for switch in switches {
             match dataplane.store(table, switch.slot) {
                 Err(DataplaneError::BlocksFull) => is_full = true,
-                stored => stored?,
+                stored => result = result.and(stored),
             }
         }
         if is_full {
@@ -225,7 +226,7 @@ impl Running {
                 dataplane.replace(service.xdp_mode, &service.listen, &tables, table)
             })?;
         }
-        Ok(())
+        result
     }
 
     /// Detaches, and ends everything that was started.

@@ -41,7 +41,7 @@ enum Nodes {
 
 /// What a node is for.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place<'p> {
+pub(super) struct Purpose<'p> {
     pub(super) tables: &'p Tables,
     pub(super) asked: &'p Asked,
     pub(super) qtype: u16,
@@ -99,7 +99,7 @@ impl Blocks {
     /// The node of a steered answer; `None` where it is left to the server.
     pub(super) fn place(
         &mut self,
-        place: Place<'_>,
+        purpose: Purpose<'_>,
         answer: &Answer,
     ) -> Result<Option<PageRef>, DataplaneError> {
         if !answer.is_for_kernel() {
@@ -107,15 +107,15 @@ impl Blocks {
         }
         let bytes = match answer {
             // The records of a gathering are put together as they are.
-            Answer::Gather { .. } if !place.is_direct => None,
-            Answer::Records(block) => records(place, block),
+            Answer::Gather { .. } if !purpose.is_direct => None,
+            Answer::Records(block) => records(purpose, block),
             Answer::Empty { rcode } => {
-                let sections = place.tables.steered_nothing(place.asked, place.qtype, *rcode);
-                leaf(kind::RECORDS, place.asked, vec![sections])
+                let sections = purpose.tables.steered_nothing(purpose.asked, purpose.qtype, *rcode);
+                leaf(kind::RECORDS, purpose.asked, vec![sections])
             }
             Answer::Turn(_) | Answer::Weighted(_) | Answer::Sticky(..) | Answer::Gather { .. } => {
                 let nodes: Option<Vec<PageRef>> =
-                    answer.members().map(|member| self.place(place, member)).collect::<Result<_, _>>()?;
+                    answer.members().map(|member| self.place(purpose, member)).collect::<Result<_, _>>()?;
                 nodes.map(|nodes| choice(answer, &nodes))
             }
             Answer::Zone => None,
@@ -148,8 +148,8 @@ impl Blocks {
 }
 
 /// The node of records in turn; `None` where it is left to the server.
-fn records(place: Place<'_>, block: &Block) -> Option<Vec<u8>> {
-    let Place { tables, asked, qtype, is_direct } = place;
+fn records(purpose: Purpose<'_>, block: &Block) -> Option<Vec<u8>> {
+    let Purpose { tables, asked, qtype, is_direct } = purpose;
     let turns = 0..u32::try_from(block.rotations).ok()?;
     let sections = |turn| {
         let picked = Picked { records: block.rotation(turn).to_vec(), alias: block.alias.clone() };
@@ -167,8 +167,8 @@ fn records(place: Place<'_>, block: &Block) -> Option<Vec<u8>> {
     Some([head.as_bytes(), records].concat())
 }
 
-/// The node of these rotations, one behind the other; `None` where it is left to the server: too many pointers, more
-/// records than a byte counts, or too large a whole.
+/// The node of these rotations, one behind the other; `None` where it is left to the server: too many pointers, or too
+/// large a whole.
 fn leaf(kind: u8, asked: &Asked, mut rotations: Vec<Sections>) -> Option<Vec<u8>> {
     let room = usize::from(MAX_UDP_PAYLOAD) - HEADER_LEN - asked.qname.as_wire().len() - TYPE_AND_CLASS_LEN;
     // What never fits.
@@ -199,9 +199,7 @@ fn leaf(kind: u8, asked: &Asked, mut rotations: Vec<Sections>) -> Option<Vec<u8>
         .ok()?;
     let is_small = full_len <= MAX_ANSWER
         && pointers.len() <= MAX_POINTERS
-        && full_len * (rotations.len() - 1) <= MAX_ROTATION
-        // One more for the OPT record.
-        && additionals + optionals < usize::from(u8::MAX);
+        && full_len * (rotations.len() - 1) <= MAX_ROTATION;
     if !is_small || !rotations.iter().all(is_uniform) {
         return None;
     }

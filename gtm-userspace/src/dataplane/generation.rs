@@ -169,10 +169,10 @@ fn place(
     let answer =
         answer.ok_or_else(|| DataplaneError::map(map::SLOTS, format!("no slot {source}")))?.load_full();
     let mut result = Ok(());
-    for (slot, place) in slots.followers(tables, source) {
-        let placed = blocks.place(place, &answer);
-        store(slot, placed.as_ref().ok().copied().flatten())?;
-        result = result.and(placed.map(drop));
+    for (slot, purpose) in slots.followers(tables, source) {
+        let placed = blocks.place(purpose, &answer);
+        let stored = store(slot, placed.as_ref().ok().copied().flatten());
+        result = result.and(placed.map(drop)).and(stored);
     }
     result
 }

@@ -6,7 +6,7 @@ use gtm_common::abi::{ANY_TYPE, DIRECT, MAX_TYPES, NO_NODE, PageRef, REST, TypeE
 use gtm_common::wire::{class, rtype};
 
 use super::DataplaneError;
-use super::blocks::{Blocks, Place};
+use super::blocks::{Blocks, Purpose};
 use crate::decision::AnswerTable;
 use crate::name::Name;
 use crate::server::{Asked, Finite, Tables};
@@ -64,12 +64,12 @@ impl Slots {
         &'s self,
         tables: &'s Tables,
         source: u32,
-    ) -> impl Iterator<Item = (u32, Place<'s>)> {
+    ) -> impl Iterator<Item = (u32, Purpose<'s>)> {
         let slots = self.followers.get(&source).into_iter().flatten();
         slots.filter_map(move |slot| {
             let run = self.run_of.get(usize::try_from(*slot).ok()?)?;
             let Run { asked, qtype, is_direct } = self.runs.get(usize::try_from(*run).ok()?)?;
-            Some((*slot, Place { tables, asked, qtype: *qtype, is_direct: *is_direct }))
+            Some((*slot, Purpose { tables, asked, qtype: *qtype, is_direct: *is_direct }))
         })
     }
 

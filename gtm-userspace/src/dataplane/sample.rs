@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use gtm_common::abi::{ANY_TYPE, MAX_ANSWER};
+use gtm_common::abi::ANY_TYPE;
 use gtm_common::checksum::Sum;
 use gtm_common::wire::{HEADER_LEN, class, rtype};
 
@@ -70,9 +70,7 @@ impl Sample<'_> {
         let frame = frame(self.client, self.server, &message);
         let (action, reply) = self.generation.run(&frame)?;
         let steered = self.table.find(name, qtype, self.client).map(|steered| steered.answer);
-        let must_answer = steered.is_some_and(|answer| {
-            answer.is_for_kernel() && !answer.leads_on() && answer.most_bytes() <= MAX_ANSWER
-        });
+        let must_answer = steered.is_some_and(|answer| answer.is_always_for_kernel());
         let is_right = match action {
             XDP_PASS => reply == frame && !must_answer,
             XDP_TX => self.is_answer(name, qtype, &message, reply.get(frame.len() - message.len()..)),
@@ -92,7 +90,7 @@ impl Sample<'_> {
         if reply == bytes {
             return true;
         }
-        let asked = Asked { qname: name.clone(), qclass: class::IN, below: None };
+        let asked = Asked::name(name.clone());
         match self.tables.finite(&asked, qtype) {
             Finite::Steered { name: steered, .. } if steered == *name => {
                 let records = reply.get(message.len()..).and_then(split);
@@ -100,8 +98,12 @@ impl Sample<'_> {
                 let pair = records.zip(answer);
                 pair.is_some_and(|(records, answer)| answer.admits(&records, self.client))
             }
-            // Of records behind aliases it is enough that they have the form.
-            Finite::Steered { .. } => reply.get(..HEADER_LEN) == bytes.get(..HEADER_LEN),
+            // Behind aliases another turn may have other records, and other numbers of them.
+            Finite::Steered { .. } => {
+                let asked =
+                    |answer: &[u8]| Some([answer.get(..2)?, answer.get(HEADER_LEN..message.len())?].concat());
+                asked(reply) == asked(&bytes)
+            }
             Finite::Same(_) | Finite::Various => false,
         }
     }

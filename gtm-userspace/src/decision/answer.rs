@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 
-use gtm_common::abi::{MAX_GATHERED, MAX_MEMBERS, MAX_ROTATION};
+use gtm_common::abi::{MAX_ANSWER, MAX_GATHERED, MAX_MEMBERS, MAX_ROTATION};
 use gtm_common::pick;
 use gtm_common::wire::rcode;
 
@@ -140,8 +140,13 @@ impl Answer {
         }
     }
 
+    /// True when the kernel answers it whatever the zones say, and however short the name is.
+    pub fn is_always_for_kernel(&self) -> bool {
+        self.is_for_kernel() && !self.leads_on() && self.most_bytes() <= MAX_ANSWER
+    }
+
     /// True when some answer is an alias into our zones, which brings more records.
-    pub fn leads_on(&self) -> bool {
+    fn leads_on(&self) -> bool {
         match self {
             Self::Records(block) => block.alias.is_some(),
             Self::Empty { .. } | Self::Zone => false,

@@ -28,8 +28,16 @@ pub struct Asked {
     pub qname: Name,
     /// The class: IN or CH.
     pub qclass: u16,
-    /// The name that exists of which all the others below it that do not exist are answered; `None` when it is just the name.
-    pub below: Option<Name>,
+    /// What else is meant, if it is more than one name.
+    below: Option<Below>,
+}
+
+/// Every name that does not exist and whose closest encloser is this one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Below {
+    encloser: Name,
+    /// Another example.
+    other: Name,
 }
 
 /// The answer to a name and type.
@@ -49,25 +57,35 @@ pub enum Finite {
 }
 
 impl Tables {
-    /// Every name that exists, in class IN and CH, those above the zones not among them.
+    /// Every name that exists, in class IN and CH; and those above a zone that lie in another one, whether or not that knows
+    /// them.
     pub fn asked(&self) -> impl Iterator<Item = Asked> {
-        let names: HashSet<&Name> =
-            self.zones.iter().flat_map(|zone| zone.nodes.iter().map(|(name, _)| name)).collect();
-        let asked = |qname, qclass| Asked { qname, qclass, below: None };
+        let existing = self.zones.iter().flat_map(|zone| zone.nodes.iter().map(|(name, _)| name.as_wire()));
+        let above = self.zones.iter().flat_map(|zone| zone.origin.ancestors());
+        let names: HashSet<&[u8]> = existing.chain(above).collect();
+        let names = names.into_iter().filter_map(|name| Name::from_wire(name).ok());
+        let asked = |qname, qclass| Asked { qclass, ..Asked::name(qname) };
         names
-            .into_iter()
-            .map(move |name| asked(name.clone(), class::IN))
+            .filter(|name| self.zones.find(name, rtype::A).is_some())
+            .map(move |name| asked(name, class::IN))
             .chain(identity::names(&self.dns).map(move |name| asked(name, class::CH)))
     }
 
     /// The names below one that exists which do not; `None` when there are none.
     pub fn below(&self, name: &Name) -> Option<Asked> {
-        let mut labels = (0..=u16::MAX).map(|number| format!("{number:x}"));
-        let qname = labels.find_map(|label| match name.child(label.as_bytes()) {
-            Ok(child) => self.zones.iter().all(|zone| !zone.has(&child)).then_some(Some(child)),
-            Err(_) => Some(None),
+        // Shorter labels come first, so that there is no child behind the first one that is too long.
+        let labels = (0..=u64::MAX).map(|number| {
+            let bytes = number.to_be_bytes();
+            bytes
+                .iter()
+                .position(|byte| *byte != 0)
+                .map_or(vec![0], |first| bytes.iter().skip(first).copied().collect())
         });
-        Some(Asked { qname: qname??, qclass: class::IN, below: Some(name.clone()) })
+        let children = labels.map_while(|label: Vec<u8>| name.child(&label).ok());
+        let mut examples = children.filter(|child| !self.zones.has(child));
+        let qname = examples.next()?;
+        let other = examples.next().unwrap_or_else(|| qname.clone());
+        Some(Asked { qname, qclass: class::IN, below: Some(Below { encloser: name.clone(), other }) })
     }
 
     /// The types that may have answers of their own; all the others have that of [`Tables::rest`].
@@ -114,22 +132,17 @@ impl Tables {
         }
         let (mut steered, mut is_various) = (None, false);
         let mut content = Content::default();
-        content.follow(self, asked.qname.clone(), qtype, |_, zone, name| {
-            if let Some((rtype, _)) = steer(self, name, qtype, ANYONE) {
-                steered = Some(Finite::Steered { name: name.clone(), rtype });
-                return Some(None);
-            }
-            if let Some(encloser) = &asked.below {
-                is_various |= if *name == asked.qname {
-                    // What a DNAME record makes of a name tells the name.
-                    matches!(zone.find(name, qtype), Found::Renamed { .. })
-                } else {
-                    // It may be the very name that was asked.
-                    name.is_at_or_below(encloser) && !zone.has(name)
-                };
-            }
-            None
-        });
+        for qname in asked.examples() {
+            content = Content::default();
+            content.follow(self, qname.clone(), qtype, |_, zone, name| {
+                if let Some((rtype, _)) = steer(self, name, qtype, ANYONE) {
+                    steered = Some(Finite::Steered { name: name.clone(), rtype });
+                    return Some(None);
+                }
+                is_various |= asked.is_told_by(qname, name, zone, qtype);
+                None
+            });
+        }
         match steered {
             _ if is_various => Finite::Various,
             Some(steered) => steered,
@@ -138,40 +151,61 @@ impl Tables {
     }
 
     /// What follows the question where the steered name at the end of the aliases answers these records. `None` where one of
-    /// them is an alias that leads to another steered name.
+    /// them is an alias that leads to another steered name, or to an answer for each name.
     pub fn steered(&self, asked: &Asked, qtype: u16, picked: &Picked) -> Option<Sections> {
-        let mut met = 0;
-        let sections = self.at_steered(asked, qtype, |content, _, name| {
-            met += 1;
-            content.add_steered(name, qtype, picked.clone())
-        });
-        (met == 1).then_some(sections)
+        let mut content = Content::default();
+        for qname in asked.examples() {
+            let (mut met, mut is_various) = (0, false);
+            content = Content::default();
+            content.follow(self, qname.clone(), qtype, |content, zone, name| {
+                is_various |= asked.is_told_by(qname, name, zone, qtype);
+                steer(self, name, qtype, ANYONE)?;
+                met += 1;
+                Some(content.add_steered(name, qtype, picked.clone()))
+            });
+            if met != 1 || is_various {
+                return None;
+            }
+        }
+        Some(asked.sections(qtype, &content))
     }
 
     /// The same where it answers no records, but this response code.
     pub fn steered_nothing(&self, asked: &Asked, qtype: u16, rcode: u16) -> Sections {
-        self.at_steered(asked, qtype, |content, zone, _| {
-            content.add_nothing(zone, rcode);
-            None
-        })
-    }
-
-    fn at_steered<'t>(
-        &'t self,
-        asked: &Asked,
-        qtype: u16,
-        mut add: impl FnMut(&mut Content<'t>, &'t Zone, &Name) -> Option<Name>,
-    ) -> Sections {
         let mut content = Content::default();
         content.follow(self, asked.qname.clone(), qtype, |content, zone, name| {
             steer(self, name, qtype, ANYONE)?;
-            Some(add(content, zone, name))
+            content.add_nothing(zone, rcode);
+            Some(None)
         });
         asked.sections(qtype, &content)
     }
 }
 
 impl Asked {
+    /// Just this name, of class IN.
+    pub fn name(qname: Name) -> Self {
+        Self { qname, qclass: class::IN, below: None }
+    }
+
+    /// The examples. An alias may lead to one of two by chance, and so hide that it leads to a name that is meant; never to
+    /// both without meeting the other.
+    fn examples(&self) -> impl Iterator<Item = &Name> {
+        self.below.iter().map(|below| &below.other).chain([&self.qname])
+    }
+
+    /// True when an answer to this example that goes by way of a name of the zone tells which of the names is asked.
+    fn is_told_by(&self, qname: &Name, name: &Name, zone: &Zone, qtype: u16) -> bool {
+        let Some(Below { encloser, .. }) = &self.below else { return false };
+        if name == qname {
+            // A DNAME record makes another name of each.
+            matches!(zone.find(name, qtype), Found::Renamed { .. })
+        } else {
+            // It may be the very name that was asked.
+            name.is_at_or_below(encloser) && !zone.has(name)
+        }
+    }
+
     fn sections(&self, qtype: u16, content: &Content<'_>) -> Sections {
         let qname = self.qname.as_wire();
         let bytes = [qname, &qtype.to_be_bytes(), &self.qclass.to_be_bytes()].concat();

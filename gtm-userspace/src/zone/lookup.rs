@@ -76,6 +76,11 @@ impl ZoneSet {
         self.zones.values()
     }
 
+    /// True when the name exists in a zone, with records or without.
+    pub fn has(&self, name: &Name) -> bool {
+        name.ancestors().filter_map(|ancestor| self.zones.get(ancestor)).any(|zone| zone.has(name))
+    }
+
     /// The zone that answers for the name: the closest one at or above it. For type DS at the apex of a zone it is the
     /// one above, if that is served too (RFC 4035 section 3.1.4.1).
     pub fn find(&self, name: &Name, qtype: u16) -> Option<&Zone> {

@@ -3,12 +3,10 @@
 use std::fmt::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};
 
-use gtm_common::abi::MAX_ANSWER;
 use gtm_common::counters::Outcome;
 use gtm_common::query::{Ecs, Query};
 use gtm_common::wire::{class, rtype};
 use gtm_userspace::dataplane::{Counters, Generation};
-use gtm_userspace::decision::Answer;
 use gtm_userspace::decision::table::Steered;
 use gtm_userspace::name::Name;
 
@@ -121,10 +119,8 @@ impl Pair {
         let Ok(query) = Query::parse(query, self.heeds_ecs(client)) else { return false };
         let Ok(name) = Name::from_wire(query.question.qname) else { return false };
         let steered = self.steered(&name, query.question.qtype, asking(&query, client));
-        let is_for_kernel = |answer: &Answer| {
-            answer.is_for_kernel() && !answer.leads_on() && answer.most_bytes() <= MAX_ANSWER
-        };
-        query.question.qclass == class::IN && steered.is_some_and(|steered| is_for_kernel(&steered.answer))
+        query.question.qclass == class::IN
+            && steered.is_some_and(|steered| steered.answer.is_always_for_kernel())
     }
 }
 

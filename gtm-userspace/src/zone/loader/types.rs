@@ -153,7 +153,7 @@ pub(in crate::zone) fn type_number(text: &str) -> Result<u16, String> {
             "\"{text}\" belongs to a signed zone, and steered answers cannot be signed; leave it out"
         ));
     }
-    if number == 0 || number == rtype::OPT || META.contains(&number) {
+    if number == 0 || number == u16::MAX || number == rtype::OPT || META.contains(&number) {
         return Err(format!("\"{text}\" is never in a zone; leave it out"));
     }
     Ok(number)
