@@ -56,6 +56,26 @@ pub(super) const CASES: &[Difference] = &[
         text: "$GENERATE 1-2 a${-9,0,n} A 192.0.2.$",
         ours: Bad,
     },
+    Difference {
+        why: "quotes mean nothing where a field has no blanks; they want those of a URI, RFC 7553 section 4.5",
+        text: "a URI 10 1 x",
+        ours: Good,
+    },
+    Difference {
+        why: "what a regular expression says is the client's matter",
+        text: "a NAPTR 1 2 \"u\" \"s\" \"abc\" .",
+        ours: Good,
+    },
+    Difference { why: "the letters of a direction have no case", text: "a LOC 1 n 2 e 3m", ours: Good },
+    Difference { why: "any word may stand in quotes", text: "a TLSA 3 1 1 \"ab\"", ours: Good },
+    Difference { why: "any word may stand in quotes", text: "$TTL \"60\"\na A 192.0.2.1", ours: Good },
+    Difference { why: "seldom used; as TYPE62 it is accepted", text: "a CSYNC 66 3 A NS", ours: Bad },
+    Difference { why: "seldom used; as TYPE42 it is accepted", text: "a APL 1:192.0.2.0/24", ours: Bad },
+    Difference {
+        why: "the key of a port is written in small letters",
+        text: "a SVCB 1 . PORT=80",
+        ours: Bad,
+    },
     Difference { why: "dead since RFC 1706; as TYPE22 it is accepted", text: "a NSAP 0x47", ours: Bad },
     Difference { why: "RFC 9540, newer than they are", text: "a SVCB 1 . alpn=h2 ohttp", ours: Good },
 ];
