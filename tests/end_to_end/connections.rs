@@ -43,14 +43,14 @@ fn few_open_files_keep_nobody_out() {
     }
     let _cpu = beside_others();
     let stage = Stage::build(1);
-    let gtm = Gtm::start_with_files(&stage.edge, folder_with(MODE, MANY), 128).unwrap();
+    let gtm = Gtm::start_with_files(&stage.edge, folder_with(MODE, MANY), 160).unwrap();
     gtm.wait_for_line(DEADLINE, "serving").unwrap();
     let held: Vec<TcpStream> = (0..140).map(|_| connect(stage.side())).collect();
     ask(&mut connect(stage.side())).unwrap();
     drop(held);
     let output = gtm.output();
     let warning =
-        "allows fewer TCP connections than are configured tcp_connections=4000 allowed=16 open_files=128";
+        "allows fewer TCP connections than are configured tcp_connections=4000 allowed=16 open_files=160";
     assert_eq!(output.matches(warning).count(), 1, "{output}");
     assert!(!output.contains("accepting TCP connections failed"), "{output}");
     gtm.stop().unwrap();

@@ -55,9 +55,9 @@ impl From<&Service> for Limits {
     }
 }
 
-/// Files that stay for all but probes and TCP connections: the sockets that listen, the maps of two generations, the
-/// store, the control API, and connections that are accepted while those that make room are still being closed.
-const RESERVED_FILES: usize = 48;
+/// Files that stay for all but probes and TCP connections: 34 for a daemon with two addresses, 16 more for the maps of
+/// another generation, and the rest for requests, more addresses, and connections whose place is lost but not yet closed.
+const RESERVED_FILES: usize = 64;
 
 impl Limits {
     /// The same for a process that may open so many files, of which the probes take up to half. A connection beyond that

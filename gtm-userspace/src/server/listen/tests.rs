@@ -213,7 +213,8 @@ fn connections_fit_into_the_open_files() {
     check(1000, 524_288, (1000, 50));
     check(1000, 2 * (1000 + RESERVED_FILES), (1000, 50));
     check(1000, 2 * (999 + RESERVED_FILES), (999, 49));
-    check(4000, 128, (16, 1));
+    check(4000, 160, (16, 1));
+    check(4000, 128, (1, 1));
     check(4000, 0, (1, 1));
 }
 
