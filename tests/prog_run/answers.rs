@@ -152,6 +152,36 @@ fn every_rotation_of_1_to_16_addresses() {
     }
 }
 
+/// Answers of one record and of three take turns behind an alias: whichever a sample query meets, it is right.
+#[test]
+fn turns_of_different_length_behind_an_alias() {
+    if !can_run() {
+        return;
+    }
+    let config = "version = 1
+        service = { listen = ['198.51.100.53', '2001:db8::53'], interfaces = ['none'] }
+        zone.example.file = 'zone'
+        pool.one = { kind = 'ipv4', address = [{ address = '192.0.2.1', ordinal = 1 }] }
+        pool.three = { kind = 'ipv4', policy = 'round-robin', address = [
+            { address = '192.0.2.2', ordinal = 1 }, { address = '192.0.2.3', ordinal = 2 }, { address = '192.0.2.4', ordinal = 3 }] }
+        [[domain]]
+        name = 'steered.example'
+        type = 'A'
+        policy = 'weight'
+        pool = [{ pool = 'one', ordinal = 1, weight = 1 }, { pool = 'three', ordinal = 2, weight = 1 }]";
+    let zone =
+        "$ORIGIN example.\n$TTL 1h\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.53\nwww CNAME steered\n";
+    let service = Service::from_text(config, zone).unwrap();
+    let query: Query = "www.example A".parse().unwrap();
+    let mut lengths = BTreeSet::new();
+    for _ in 0..8 {
+        let generation = service.generation().unwrap();
+        let frame = service.datagram(V4.parse().unwrap(), &query.bytes()).unwrap().frame().unwrap();
+        lengths.extend((0..8).map(|_| generation.run(&frame).unwrap().1.len()));
+    }
+    assert_eq!(lengths.len(), 2, "{lengths:?}");
+}
+
 /// A verdict changes the answer of the loaded program, and of the server with it.
 #[test]
 fn failover_and_back() {

@@ -162,14 +162,14 @@ fn name_server_identifier() {
     }
 }
 
-/// Identifiers of every length, so that those of every alignment are met.
+/// Identifiers that end at each place of a word, and the longest.
 #[test]
-fn name_server_identifier_of_every_length() {
+fn name_server_identifiers_of_many_lengths() {
     if !can_run() {
         return;
     }
     let zone = "$ORIGIN example.\n$TTL 1h\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.53\n";
-    for length in 1..=64 {
+    for length in (1..=9).chain([62, 63, 64]) {
         let identifier = "0123456789abcdef".repeat(4)[..length].to_owned();
         let config = format!(
             "version = 1

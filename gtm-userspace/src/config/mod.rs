@@ -109,6 +109,7 @@ fn read(root: &Table<'_>, folder: &Path, before: &[Zone]) -> Option<Model> {
     let known = Known { zones: &zones, source_names: &source_names, pool_names: &pool_names, pools: &pools };
     let domains = domains::read(root, &known);
     zones::warn_of_missing_addresses(root.report, &zones, &domains);
+    zones::warn_of_missing_delegations(root.report, &zones);
     source_rules::check(root.report, &source_names, &sources, &pools, &domains);
     for names in [&source_names, &template_names, &pool_names] {
         names.warn_of_unused(root.report);

@@ -4,6 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use gtm_common::wire::rtype;
+
 use super::Problem;
 use super::model::AccessDomain;
 use super::reader::{Node, Report, Table, parse_name};
@@ -46,6 +48,26 @@ pub(super) fn warn_of_missing_addresses(report: &Report<'_>, zones: &[Zone], dom
     let missing = zones.iter().flat_map(|zone| &zone.source.without_address);
     for (_, problem) in missing.filter(|(target, _)| !steered.contains(target)) {
         report.add_warning(problem.clone());
+    }
+}
+
+/// Warns of zones that lie in another one without being delegated there: whoever finds them by way of the other one does
+/// not find that they are zones.
+pub(super) fn warn_of_missing_delegations(report: &Report<'_>, zones: &[Zone]) {
+    for inner in zones {
+        let around = zones
+            .iter()
+            .filter(|zone| zone.origin != inner.origin && inner.origin.is_at_or_below(&zone.origin))
+            .max_by_key(|zone| zone.origin.as_wire().len());
+        let Some(outer) = around.filter(|outer| outer.records(&inner.origin, rtype::NS).is_none()) else {
+            continue;
+        };
+        let (file, origin) = (outer.source.file(), &inner.origin);
+        if let Some(file) = file {
+            let message =
+                format!("the zone \"{origin}\" lies in this one, which has no NS records for it; add them");
+            report.add_warning(Problem::of_file(file, message));
+        }
     }
 }
 

@@ -57,17 +57,14 @@ pub enum Finite {
 }
 
 impl Tables {
-    /// Every name that exists, in class IN and CH; and those above a zone that lie in another one, whether or not that knows
-    /// them.
+    /// Every name that exists, in class IN and CH.
     pub fn asked(&self) -> impl Iterator<Item = Asked> {
-        let existing = self.zones.iter().flat_map(|zone| zone.nodes.iter().map(|(name, _)| name.as_wire()));
-        let above = self.zones.iter().flat_map(|zone| zone.origin.ancestors());
-        let names: HashSet<&[u8]> = existing.chain(above).collect();
-        let names = names.into_iter().filter_map(|name| Name::from_wire(name).ok());
+        let names: HashSet<&Name> =
+            self.zones.iter().flat_map(|zone| zone.nodes.iter().map(|(name, _)| name)).collect();
         let asked = |qname, qclass| Asked { qclass, ..Asked::name(qname) };
         names
-            .filter(|name| self.zones.find(name, rtype::A).is_some())
-            .map(move |name| asked(name, class::IN))
+            .into_iter()
+            .map(move |name| asked(name.clone(), class::IN))
             .chain(identity::names(&self.dns).map(move |name| asked(name, class::CH)))
     }
 

@@ -59,11 +59,14 @@ enum Located<'z> {
 
 impl ZoneSet {
     /// Takes the zones and the names that are steered in them. A steered name exists, and so do the names between it
-    /// and its zone, although the zone file may not know them.
+    /// and its zone, although the zone file may not know them; and so it is with a zone that lies in another one.
     pub fn new(zones: impl IntoIterator<Item = Zone>, steered: impl IntoIterator<Item = Name>) -> Self {
         let mut set = Self { zones: zones.into_iter().map(|zone| (zone.origin.clone(), zone)).collect() };
-        for name in steered {
-            let origin = name.ancestors().find(|ancestor| set.zones.contains_key(*ancestor));
+        let origins: Vec<Name> = set.zones.keys().cloned().collect();
+        // A zone knows its own origin; the one around it is looked for above.
+        let inner = origins.into_iter().map(|origin| (origin, 1));
+        for (name, skipped) in inner.chain(steered.into_iter().map(|name| (name, 0))) {
+            let origin = name.ancestors().skip(skipped).find(|ancestor| set.zones.contains_key(*ancestor));
             if let Some(zone) = origin.and_then(|origin| set.zones.get_mut(origin)) {
                 zone.add_name(&name);
             }
@@ -233,7 +236,9 @@ mod tests {
             ],
         );
         let child = zone("child.example", &[("child.example", 6), ("child.example", 2)]);
-        ZoneSet::new([example, child], ["steered.between.example".parse().unwrap()])
+        // Not delegated in the zone around it.
+        let inner = zone("in.apart.example", &[("in.apart.example", 6), ("in.apart.example", 2)]);
+        ZoneSet::new([example, child, inner], ["steered.between.example".parse().unwrap()])
     }
 
     fn describe(found: &Found<'_>) -> String {
@@ -292,6 +297,11 @@ mod tests {
         check("between.example", 1, "nodata");
         check("steered.between.example", 28, "nodata");
         check("other.between.example", 28, "nxdomain");
+        check("apart.example", 1, "nodata");
+        check("in.apart.example", 43, "nodata");
+        check("in.apart.example", 1, "nodata");
+        check("x.apart.example", 1, "nxdomain");
+        check("x.in.apart.example", 1, "nxdomain");
     }
 
     #[test]

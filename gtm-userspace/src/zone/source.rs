@@ -24,6 +24,13 @@ pub struct Source {
     pub without_address: Vec<(Name, Problem)>,
 }
 
+impl Source {
+    /// The zone file; `None` of a zone that was made otherwise.
+    pub fn file(&self) -> Option<&Path> {
+        self.files.first().map(|file| &*file.path)
+    }
+}
+
 /// A file and what was in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SourceFile {

@@ -84,6 +84,8 @@ pub(super) const CASES: &[&str] = &[
     "a DNSKEY 256 3 8 A",
     "a CERT NOKIND 1 8 AQID",
     "@ ZONEMD 1 1 1 00",
+    "*.w NS ns",
+    "@ DS 1 8 1 2bb183af5f22588179a53b0a98631fad1a292118",
     "a NID 10 1:2:3",
     "a L64 10 2001:db8:1:2:3",
     "a EUI48 00-00-5e-00-53",

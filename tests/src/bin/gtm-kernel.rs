@@ -100,7 +100,7 @@ fn verified_instructions() -> anyhow::Result<String> {
     Ok(counts.join("+"))
 }
 
-/// The end of the longest text behind an error: the verifier's log, when there is one.
+/// The end of the longest text behind an error, the verifier's log when there is one, below the function it is about.
 fn log_end(error: &(dyn Error + 'static)) -> String {
     let mut longest = String::new();
     let mut source = error.source();
@@ -109,7 +109,9 @@ fn log_end(error: &(dyn Error + 'static)) -> String {
         source = error.source();
     }
     let lines: Vec<&str> = longest.lines().collect();
-    lines.get(lines.len().saturating_sub(LOG_END)..).unwrap_or_default().join("\n")
+    let (before, end) = lines.split_at(lines.len().saturating_sub(LOG_END));
+    let function = before.iter().rfind(|line| line.starts_with("Validating ")).copied();
+    function.into_iter().chain(end.iter().copied()).collect::<Vec<_>>().join("\n")
 }
 
 /// Runs a program that must succeed; every line that it prints is said here, and heard.

@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use crate::process;
 
 /// Longest trial: what does not end by itself is ended.
-const LIMIT: Duration = Duration::from_mins(15);
+const LIMIT: Duration = Duration::from_mins(30);
 /// What the refusal of an older kernel has to say.
 const NEEDED: &str = "or newer is needed";
 

@@ -68,9 +68,18 @@ impl<'t> Entries<'t> {
                     }
                     Ok(())
                 }
-                ' ' | '\t' | '\r' => {
+                ' ' | '\t' => {
                     self.step();
                     Ok(())
+                }
+                '\r' => {
+                    self.step();
+                    let ends_line = matches!(self.text.peek(), None | Some('\n'));
+                    if ends_line {
+                        Ok(())
+                    } else {
+                        Err("a carriage return within a line; end lines with a line feed")
+                    }
                 }
                 ';' => {
                     while self.text.next_if(|character| *character != '\n').is_some() {}

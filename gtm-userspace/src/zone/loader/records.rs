@@ -96,6 +96,13 @@ impl<'f> Records<'f> {
         if rtype == rtype::SOA && owner != *self.origin {
             return Err(format!("an SOA record belongs to \"{}\" alone", self.origin));
         }
+        if rtype == rtype::DS && owner == *self.origin {
+            return Err("the DS records of a zone stand in the zone above it; leave them out here".to_owned());
+        }
+        // What a resolver would make of it is nowhere said (RFC 4592 section 4.2).
+        if rtype == rtype::NS && owner.labels().next() == Some(b"*") {
+            return Err("a wildcard cannot be delegated; delegate each name by itself".to_owned());
+        }
         let key = owner.to_string();
         let set = self.sets.entry(owner).or_default().entry(rtype).or_insert_with(|| Gathered {
             ttl,

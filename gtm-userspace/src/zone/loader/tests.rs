@@ -159,6 +159,16 @@ fn bad_data_is_refused() {
     );
     check_bad("a A 192.0.2.1 192.0.2.2", &["1:a.example.com: A: \"192.0.2.2\" is more than this type takes"]);
     check_bad("a A", &["1:a.example.com: A: the data ends where an IPv4 address is expected"]);
+    check_bad("a TXT x\rb TXT y", &["1:: a carriage return within a line; end lines with a line feed"]);
+    check_bad(
+        "*.w NS ns",
+        &["1:*.w.example.com: a wildcard cannot be delegated; delegate each name by itself"],
+    );
+    check_bad(
+        "@ DS 1 8 1 2bb183af5f22588179a53b0a98631fad1a292118",
+        &["1:example.com: the DS records of a zone stand in the zone above it; leave them out here"],
+    );
+    check_bad("a TYPE65535 \\# 1 00", &["1:a.example.com: \"TYPE65535\" is never in a zone; leave it out"]);
     check_bad("a MX 65536 b", &["1:a.example.com: MX: \"65536\" is not a number from 0 to 65535"]);
     check_bad("a MX +1 b", &["1:a.example.com: MX: \"+1\" is not a number from 0 to 65535"]);
     check_bad("a TXT", &["1:a.example.com: TXT: the data ends where a string is expected"]);
