@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests may fail, and so may what they share")]
 
 mod bad_input;
+mod connections;
 mod control;
 mod letter_case;
 mod lifecycle;

@@ -32,7 +32,17 @@ pub struct Gtm {
 impl Gtm {
     /// Starts `gtm run` on the configuration in a folder. Whether it serves yet is for the caller to find out.
     pub fn start(namespace: &Namespace, folder: TempDir) -> Result<Self> {
-        let mut command = namespace.command(program()?);
+        Self::run(namespace.command(program()?), folder)
+    }
+
+    /// The same where the host lets it open only so many files.
+    pub fn start_with_files(namespace: &Namespace, folder: TempDir, files: u32) -> Result<Self> {
+        let mut command = namespace.command("prlimit");
+        command.arg(format!("--nofile={files}:{files}")).arg(program()?);
+        Self::run(command, folder)
+    }
+
+    fn run(mut command: Command, folder: TempDir) -> Result<Self> {
         command.arg("run").arg("--config").arg(folder.path().join(CONFIG)).env_remove("GTM_LOG");
         Ok(Self { process: Process::start(command)?, folder })
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use nix::sys::resource::{Resource, getrlimit};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -54,6 +55,38 @@ impl From<&Service> for Limits {
     }
 }
 
+/// Files that stay for all but probes and TCP connections: 34 for a daemon with two addresses, 16 more for the maps of
+/// another generation, and the rest for requests, more addresses, and connections whose place is lost but not yet closed.
+const RESERVED_FILES: usize = 64;
+
+impl Limits {
+    /// The same for a process that may open so many files, of which the probes take up to half. A connection beyond that
+    /// could not be accepted, so none would be closed for it.
+    fn within(self, files: usize) -> Self {
+        let room = (files / 2).saturating_sub(RESERVED_FILES).max(1);
+        if self.connections <= room {
+            return self;
+        }
+        let share = self.connections_per_client * room / self.connections;
+        Self { connections: room, connections_per_client: share.max(1), ..self }
+    }
+
+    /// The same as far as this process may open files; says so when that is less.
+    fn within_process(self) -> Self {
+        let (files, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or_default();
+        let fitting = self.within(usize::try_from(files).unwrap_or(usize::MAX));
+        if fitting.connections < self.connections {
+            tracing::warn!(
+                tcp_connections = self.connections,
+                allowed = fitting.connections,
+                open_files = files,
+                "the limit of open files allows fewer TCP connections than are configured"
+            );
+        }
+        fitting
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -78,8 +111,10 @@ pub(super) struct Shared {
 
 impl Server {
     /// Binds every address for UDP and TCP and starts to answer; all of them or none. Port 0 takes any
-    /// free port of UDP, and the same of TCP. Must be called inside a tokio runtime.
+    /// free port of UDP, and the same of TCP. Must be called inside a tokio runtime, when the limit of open files is what
+    /// it will be: there are no more connections than it allows.
     pub fn bind(listen: &[SocketAddr], tables: Arc<Tables>, limits: Limits) -> Result<Self, BindError> {
+        let limits = limits.within_process();
         let shared = Arc::new(Shared { tables: ArcSwap::new(tables), counters: Counters::default() });
         let slots = Arc::new(Slots::new(limits));
         let all = listen.iter().map(|&address| bind::bind(address)).collect::<Result<Vec<_>, _>>()?;

@@ -23,10 +23,12 @@ pub(super) async fn serve(
     mut closing: Closing,
 ) {
     let mut connections = JoinSet::new();
+    let mut trouble = Trouble::default();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, client)) => {
+                    trouble.ends();
                     let (slot, lost) = Slots::take(&slots, client.ip());
                     let (shared, closing) = (Arc::clone(&shared), closing.clone());
                     connections.spawn(async move {
@@ -37,7 +39,7 @@ pub(super) async fn serve(
                     });
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "accepting a TCP connection failed");
+                    trouble.begins(&error);
                     tokio::time::sleep(ERROR_PAUSE).await;
                 }
             },
@@ -47,6 +49,31 @@ pub(super) async fn serve(
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
+}
+
+/// What keeps connections from being accepted, told when it changes: it may last, and accepting is tried again and again.
+#[derive(Debug, Default)]
+struct Trouble(Option<i32>);
+
+impl Trouble {
+    /// True when it is another one than before.
+    fn begins(&mut self, error: &io::Error) -> bool {
+        let is_news = self.0 != error.raw_os_error();
+        if is_news {
+            tracing::warn!(%error, "accepting TCP connections failed");
+        }
+        self.0 = error.raw_os_error();
+        is_news
+    }
+
+    /// True when there was one.
+    fn ends(&mut self) -> bool {
+        let is_news = self.0.take().is_some();
+        if is_news {
+            tracing::info!("TCP connections are accepted again");
+        }
+        is_news
+    }
 }
 
 /// Answers one query after the other until the client has no more, is too slow, or sends what gets no answer, or the
@@ -98,4 +125,23 @@ async fn write_message(stream: &mut BufReader<TcpStream>, message: &[u8]) -> io:
     // The answer was made to fit.
     let length = u16::try_from(message.len()).map_err(io::Error::other)?;
     stream.write_all(&[&length.to_be_bytes(), message].concat()).await
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::errno::Errno;
+
+    use super::*;
+
+    #[test]
+    fn trouble_is_told_when_it_changes() {
+        let mut trouble = Trouble::default();
+        let mut fails = |error: Errno| trouble.begins(&error.into());
+        assert!(fails(Errno::EMFILE));
+        assert!(!fails(Errno::EMFILE));
+        assert!(fails(Errno::ENFILE));
+        assert!(trouble.ends());
+        assert!(!trouble.ends());
+        assert!(trouble.begins(&Errno::ENFILE.into()));
+    }
 }

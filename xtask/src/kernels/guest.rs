@@ -1,7 +1,11 @@
 //! A guest: a kernel under emulation that runs the trial as its first process, and switches itself off.
 
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
+
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::Signal;
 
 use super::trial::Trial;
 use crate::requirement::EMULATOR;
@@ -28,5 +32,36 @@ pub(super) fn command(kernel: &Path, image: &Path, trial: &Trial) -> Command {
         .arg("-initrd")
         .arg(image)
         .args(["-append", &first]);
+    end_with_us(&mut command);
     command
+}
+
+/// Has it killed when the thread that starts it ends, however that happens: a guest goes on when nobody listens.
+fn end_with_us(command: &mut Command) {
+    let ask = || Ok(set_pdeathsig(Signal::SIGKILL)?);
+    // SAFETY: between fork and exec the closure only makes the system call prctl, which is async-signal-safe; it neither
+    // allocates nor takes a lock.
+    unsafe { command.pre_exec(ask) };
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+    use std::thread;
+
+    use nix::libc;
+
+    use super::*;
+
+    #[test]
+    fn it_ends_with_whoever_started_it() {
+        let start = || {
+            let mut command = Command::new("sleep");
+            command.arg("20");
+            end_with_us(&mut command);
+            command.spawn().unwrap()
+        };
+        let mut child = thread::spawn(start).join().unwrap();
+        assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGKILL));
+    }
 }

@@ -38,7 +38,7 @@ pub(crate) struct Plan {
     pub(crate) seed: u64,
 }
 
-/// Builds once and tries every kernel; an error when one does not do what is expected of it.
+/// Builds once and tries every kernel; an error when one does not do what is expected of it, or is not to be had.
 pub(crate) fn kernels(plan: &Plan) -> anyhow::Result<()> {
     if !process::is_root() {
         bail!("a program is loaded into this kernel as well, which needs root: {}", process::as_root());
@@ -58,7 +58,9 @@ pub(crate) fn kernels(plan: &Plan) -> anyhow::Result<()> {
     let mirror = Mirror::open(&folder)?;
     for (suite, expected) in WANTED {
         match mirror.offer(suite) {
-            None => outcomes.push(Outcome::not_offered(suite.name())),
+            // Whether its kernel would be one of those asked for, nobody knows.
+            None if plan.versions.is_empty() => outcomes.push(Outcome::not_offered(suite.name())),
+            None => println!("== {}: no kernel at the mirror", suite.name()),
             Some(offer) if plan.wants(&offer.version) => {
                 let guest = guest::command(&mirror.kernel(offer)?, &image, &trial);
                 outcomes.push(Outcome::of(&offer.suite, expected, guest)?);
@@ -71,7 +73,7 @@ pub(crate) fn kernels(plan: &Plan) -> anyhow::Result<()> {
     if !wrong.is_empty() {
         bail!("{}", wrong.join("\n       "));
     }
-    ensure!(outcomes.iter().any(Outcome::is_tried), "no kernel was tried");
+    ensure!(!outcomes.is_empty(), "no kernel was tried");
     Ok(())
 }
 

@@ -62,13 +62,11 @@ impl Outcome {
 
     /// What is not as expected.
     pub(super) fn wrong(&self) -> Option<String> {
-        let wrong = self.tried.as_ref()?.wrong()?;
+        let wrong = match &self.tried {
+            Some(tried) => tried.wrong()?,
+            None => "not tried, because the mirror offers no kernel of it".to_owned(),
+        };
         Some(format!("{}: {wrong}", self.from))
-    }
-
-    /// Whether there was a kernel.
-    pub(super) fn is_tried(&self) -> bool {
-        self.tried.is_some()
     }
 }
 
@@ -221,6 +219,12 @@ mod tests {
         command.arg("infinity");
         let (facts, broken) = listen("here", command, Duration::ZERO).unwrap();
         assert_eq!((facts.len(), broken.as_deref()), (0, Some("not done within 0 minutes")));
+    }
+
+    #[test]
+    fn a_kernel_that_is_not_offered_is_wrong() {
+        let expect = "bullseye: not tried, because the mirror offers no kernel of it";
+        assert_eq!(Outcome::not_offered("bullseye").wrong().as_deref(), Some(expect));
     }
 
     #[test]

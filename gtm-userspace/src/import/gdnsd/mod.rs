@@ -125,7 +125,7 @@ fn translate(
         &context,
         &write::Document {
             file,
-            listen: &options.listen,
+            options: &options,
             interfaces,
             databases: databases.iter().map(PathBuf::as_path).collect(),
             zones: &zones,

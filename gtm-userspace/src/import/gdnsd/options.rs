@@ -1,14 +1,22 @@
-//! `options`: where to listen, the TTLs, and everything that is tuned otherwise here or not at all.
+//! `options`: where to listen, the TTLs, TCP, what the server says of itself, and everything that is tuned otherwise here or
+//! not at all.
 
 use std::net::{IpAddr, SocketAddr};
 
 use super::super::report::Report;
 use super::section::{Item, Section};
+use super::service::quoted;
 
 const DEFAULT_PORT: u32 = 53;
 const DEFAULT_TTL: u32 = 86400;
 const DEFAULT_MIN_TTL: u32 = 5;
 const DEFAULT_MAX_TTL: u32 = 3_600_000;
+const DEFAULT_TCP_THREADS: u32 = 2;
+/// What our configuration takes at most.
+const MAX_CONNECTIONS: u32 = 100_000;
+const MAX_IDLE: u32 = 600;
+const MAX_NSID: usize = 64;
+const MAX_STRING: usize = 255;
 
 /// What of the options is used.
 #[derive(Debug)]
@@ -18,22 +26,23 @@ pub(super) struct Options {
     pub(super) default_ttl: u32,
     pub(super) min_ttl: u32,
     pub(super) max_ttl: u32,
+    /// Keys of `[service]` besides where to listen and how to attach, with their values.
+    pub(super) tcp: Vec<(&'static str, String)>,
+    /// Keys of `[dns]` with their values.
+    pub(super) dns: Vec<(&'static str, String)>,
 }
 
 /// Options without an equal: the value that means what is done here, if there is one, and the reason.
 const NO_EQUAL: &[(&str, Option<&str>, &str)] = &[
     ("max_ncache_ttl", None, "the TTL of a negative answer is that of the zone's SOA, whatever it is"),
-    ("tcp_threads", None, "the daemon's threads are as many as the processors"),
     ("udp_threads", None, "the daemon's threads are as many as the processors"),
-    ("tcp_clients_per_thread", None, "the number of TCP connections is fixed"),
-    ("tcp_timeout", None, "the time TCP connections stay open is fixed"),
     ("disable_tcp_dso", Some("true"), "DNS Stateful Operations are not spoken"),
     ("tcp_backlog", None, "the backlog of TCP sockets is fixed"),
     ("tcp_fastopen", Some("0"), "TCP Fast Open is not used"),
     ("tcp_proxy", Some("false"), "the PROXY protocol is not spoken"),
     ("tcp_pad", Some("false"), "answers are not padded"),
-    ("udp_rcvbuf", None, "the buffers of UDP sockets are those of the system"),
-    ("udp_sndbuf", None, "the buffers of UDP sockets are those of the system"),
+    ("udp_rcvbuf", None, "the receive buffer of a UDP socket is 4 MiB, less where the system allows less"),
+    ("udp_sndbuf", None, "the send buffers of UDP sockets are those of the system"),
     ("tcp_control", None, "the daemon takes requests on its Unix socket only"),
     (
         "zones_strict_data",
@@ -49,12 +58,8 @@ const NO_EQUAL: &[(&str, Option<&str>, &str)] = &[
     ),
     ("max_edns_response", Some("1232"), "UDP answers have at most 1232 bytes"),
     ("max_edns_response_v6", Some("1232"), "UDP answers have at most 1232 bytes"),
-    ("edns_client_subnet", Some("true"), "who is heeded is `ecs` in `[dns]`"),
-    ("chaos_response", None, "what version.bind answers is `version` in `[dns]`"),
     ("acme_challenge_ttl", None, "there are no records for ACME challenges"),
     ("acme_challenge_dns_ttl", None, "there are no records for ACME challenges"),
-    ("nsid", None, "the identifier is `nsid` in `[dns]`, a text"),
-    ("nsid_ascii", None, "the identifier is `nsid` in `[dns]`"),
     ("experimental_no_chain", None, "an alias into a served zone is followed in the answer"),
     ("disable_cookies", Some("true"), "DNS cookies are not used"),
     ("max_nocookie_response", Some("0"), "DNS cookies are not used"),
@@ -86,10 +91,11 @@ pub(super) fn read(root: &Section<'_>, report: &Report) -> Options {
     let max_ttl = number("max_ttl", 3600..=268_435_455, DEFAULT_MAX_TTL).max(min_ttl);
     let listen = section.take("listen");
     let listen = listen.map(|item| read_listen(&item, port, report)).unwrap_or_default();
+    let (tcp, dns) = (read_tcp(&section, listen.len(), report), read_dns(&section, report));
     for item in section.rest() {
         name_no_equal(&item, report);
     }
-    Options { listen, default_ttl, min_ttl, max_ttl }
+    Options { listen, default_ttl, min_ttl, max_ttl, tcp, dns }
 }
 
 fn name_no_equal(item: &Item<'_>, report: &Report) {
@@ -102,6 +108,91 @@ fn name_no_equal(item: &Item<'_>, report: &Report) {
         }
         None => item.no_equal(report, "not an option that is known"),
     }
+}
+
+/// How many TCP connections there are, and how long they may be idle. gdnsd counts them for each thread, of which every
+/// address has its own.
+fn read_tcp(section: &Section<'_>, addresses: usize, report: &Report) -> Vec<(&'static str, String)> {
+    let mut keys = Vec::new();
+    let threads = section.take("tcp_threads");
+    let threads = threads.and_then(|item| {
+        item.no_equal(report, "the daemon's threads are as many as the processors");
+        item.number(report, 1..=1024)
+    });
+    if let Some(item) = section.take("tcp_clients_per_thread")
+        && let Some(each) = item.number(report, 16..=65535)
+    {
+        let threads = threads.unwrap_or(DEFAULT_TCP_THREADS);
+        let addresses = u32::try_from(addresses.max(1)).unwrap_or(u32::MAX);
+        let connections = each.saturating_mul(threads).saturating_mul(addresses);
+        keys.push(("tcp_connections", at_most(MAX_CONNECTIONS, connections, &item, report).to_string()));
+    }
+    if let Some(item) = section.take("tcp_timeout")
+        && let Some(seconds) = item.number(report, 5..=1800)
+    {
+        keys.push(("tcp_idle", quoted(&format!("{}s", at_most(MAX_IDLE, seconds, &item, report)))));
+    }
+    keys
+}
+
+fn at_most(most: u32, number: u32, item: &Item<'_>, report: &Report) -> u32 {
+    if number > most {
+        item.no_equal(report, format!("{number} is above {most}, which is the most here and is taken"));
+    }
+    number.min(most)
+}
+
+/// Whose client subnets count, and what the server says of itself.
+fn read_dns(section: &Section<'_>, report: &Report) -> Vec<(&'static str, String)> {
+    let mut keys = Vec::new();
+    if let Some(item) = section.take("edns_client_subnet")
+        && item.boolean(report) == Some(false)
+    {
+        keys.push(("ecs", quoted("never")));
+    }
+    // gdnsd takes only one of the two.
+    if let Some(item) = section.take("nsid")
+        && let Some(digits) = item.text(report)
+    {
+        match from_hexadecimal(digits) {
+            Some(text) if fits(&text, MAX_NSID, &item, report) => keys.push(("nsid", quoted(&text))),
+            Some(_) => {}
+            None => item
+                .no_equal(report, "not a text in hexadecimal digits, as which it is written here; left out"),
+        }
+    } else if let Some(item) = section.take("nsid_ascii")
+        && let Some(text) = item.text(report)
+        && fits(text, MAX_NSID, &item, report)
+    {
+        keys.push(("nsid", quoted(text)));
+    }
+    // gdnsd answers every name of class CH with it.
+    if let Some(item) = section.take("chaos_response")
+        && let Some(text) = item.text(report)
+        && fits(text, MAX_STRING, &item, report)
+    {
+        keys.extend(["version", "id"].map(|key| (key, quoted(text))));
+    }
+    keys
+}
+
+fn fits(text: &str, longest: usize, item: &Item<'_>, report: &Report) -> bool {
+    let fits = (1..=longest).contains(&text.len());
+    if !fits {
+        item.no_equal(report, format!("{} bytes long; here it has 1 to {longest}; left out", text.len()));
+    }
+    fits
+}
+
+/// The text whose bytes these digits are.
+fn from_hexadecimal(digits: &str) -> Option<String> {
+    let pairs = digits.as_bytes().chunks(2);
+    let byte = |pair: &[u8]| {
+        let digits =
+            str::from_utf8(pair).ok().filter(|pair| pair.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+        (digits.len() == 2).then(|| u8::from_str_radix(digits, 16).ok())?
+    };
+    String::from_utf8(pairs.map(byte).collect::<Option<Vec<u8>>>()?).ok()
 }
 
 /// One address, an array of them, or a hash with options for each.

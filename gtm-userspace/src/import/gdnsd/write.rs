@@ -1,12 +1,12 @@
 //! Our configuration as text, with a comment at each part that says where it came from.
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
 use std::path::Path;
 
 use super::super::ZoneFile;
 use super::context::Context;
 use super::map::{Clients, List};
+use super::options::Options;
 use super::pool::{Address, Pool};
 use super::service::{Service, Template, quoted};
 use super::steer::{DomainOut, PoolOut, Steering, Variant};
@@ -16,7 +16,7 @@ use super::zone::Zone;
 pub(super) struct Document<'d> {
     /// gdnsd's configuration.
     pub(super) file: &'d Path,
-    pub(super) listen: &'d [SocketAddr],
+    pub(super) options: &'d Options,
     pub(super) interfaces: &'d [String],
     pub(super) databases: Vec<&'d Path>,
     pub(super) zones: &'d [(Zone, ZoneFile)],
@@ -54,6 +54,12 @@ pub(super) fn document(context: &Context<'_>, document: &Document<'_>) -> String
     text.comment(&format!("Imported from {} of gdnsd.", document.file.display()));
     text.line("version = 1");
     service(&mut text, document);
+    if !document.options.dns.is_empty() {
+        text.line("\n[dns]");
+        for (key, value) in &document.options.dns {
+            text.key(key, value);
+        }
+    }
     if !document.databases.is_empty() {
         text.line("\n[geo]");
         let paths = document.databases.iter().map(|path| quoted(&path.display().to_string()));
@@ -84,17 +90,21 @@ pub(super) fn document(context: &Context<'_>, document: &Document<'_>) -> String
 
 fn service(text: &mut Text, document: &Document<'_>) {
     text.line("\n[service]");
-    if document.listen.is_empty() {
+    let Options { listen, tcp, .. } = document.options;
+    if listen.is_empty() {
         text.comment("gdnsd listened on every address of the host; here each one is written.");
         text.key("listen", "[\"127.0.0.1\"]");
     } else {
-        text.key("listen", &array(document.listen.iter().map(|address| quoted(&address.to_string()))));
+        text.key("listen", &array(listen.iter().map(|address| quoted(&address.to_string()))));
     }
     if document.interfaces.is_empty() {
         text.comment("The daemon answers everything. To answer in the kernel, write interfaces = [\"eth0\"] or the like instead.");
         text.key("xdp_mode", "\"off\"");
     } else {
         text.key("interfaces", &array(document.interfaces.iter().map(|name| quoted(name))));
+    }
+    for (key, value) in tcp {
+        text.key(key, value);
     }
 }
 

@@ -202,6 +202,22 @@ async fn is_served(stream: &mut TcpStream) -> bool {
     sent.is_ok() && soon(stream.read_u16()).await.is_ok()
 }
 
+#[test]
+fn connections_fit_into_the_open_files() {
+    #[track_caller]
+    fn check(configured: usize, files: usize, expect: (usize, usize)) {
+        let limits = Limits { connections: configured, connections_per_client: configured / 20, ..PATIENT };
+        let Limits { connections, connections_per_client, .. } = limits.within(files);
+        assert_eq!((connections, connections_per_client), expect, "{configured} of {files} files");
+    }
+    check(1000, 524_288, (1000, 50));
+    check(1000, 2 * (1000 + RESERVED_FILES), (1000, 50));
+    check(1000, 2 * (999 + RESERVED_FILES), (999, 49));
+    check(4000, 160, (16, 1));
+    check(4000, 128, (1, 1));
+    check(4000, 0, (1, 1));
+}
+
 #[tokio::test]
 async fn the_longest_idle_connection_makes_room() {
     let (server, address) = serve(V4, Limits { connections: 3, connections_per_client: 2, ..PATIENT });
