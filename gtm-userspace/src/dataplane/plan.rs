@@ -102,12 +102,18 @@ enum Planned {
 impl Plan {
     /// Lays out what the tables answer, with the steered answers of the table they were made with.
     pub(super) fn new(tables: &Tables, table: &AnswerTable) -> Result<Self, DataplaneError> {
-        let mut planner = Planner { tables, table, slots: Slots::default(), blocks: Blocks::new()? };
+        let mut planner = Planner {
+            tables,
+            table,
+            slots: Slots::default(),
+            blocks: Blocks::new()?,
+            nothing: HashMap::new(),
+        };
         let mut names: HashMap<(Name, u16), PlannedName> = HashMap::new();
         for asked in tables.asked() {
             let types = planner.types(&asked)?;
             let below = match tables.below(&asked.qname).filter(|_| asked.qclass == class::IN) {
-                Some(below) => Some(planner.types(&below)?),
+                Some(below) => Some(planner.below(&below)?),
                 None => None,
             };
             let Asked { qname: name, qclass, .. } = asked;
@@ -134,9 +140,22 @@ struct Planner<'p> {
     table: &'p AnswerTable,
     slots: Slots,
     blocks: Blocks,
+    /// What each zone answers to the names that it has nothing for.
+    nothing: HashMap<&'p Name, Vec<TypeEntry>>,
 }
 
 impl Planner<'_> {
+    /// The entries of the names below another one.
+    fn below(&mut self, asked: &Asked) -> Result<Vec<TypeEntry>, DataplaneError> {
+        let Some(origin) = self.tables.zone_without(asked) else { return self.types(asked) };
+        if let Some(types) = self.nothing.get(origin) {
+            return Ok(types.clone());
+        }
+        let types = self.types(asked)?;
+        self.nothing.insert(origin, types.clone());
+        Ok(types)
+    }
+
     /// The entries of a name: addresses first, which are asked for most, and the one for the rest last.
     fn types(&mut self, asked: &Asked) -> Result<Vec<TypeEntry>, DataplaneError> {
         let rest = self.plan(asked, None)?;

@@ -85,6 +85,13 @@ impl Tables {
         Some(Asked { qname, qclass: class::IN, below: Some(Below { encloser: name.clone(), other }) })
     }
 
+    /// The zone that has nothing for any of these names, whatever the type: its answers are the same below all its names.
+    pub fn zone_without(&self, asked: &Asked) -> Option<&Name> {
+        let zone = self.zones.find(&asked.qname, NO_RECORDS_TYPE)?;
+        let is_nothing = matches!(zone.find(&asked.qname, NO_RECORDS_TYPE), Found::NxDomain);
+        is_nothing.then_some(&zone.origin)
+    }
+
     /// The types that may have answers of their own; all the others have that of [`Tables::rest`].
     pub fn types(&self, asked: &Asked) -> BTreeSet<u16> {
         let mut types = BTreeSet::from([rtype::ANY, rtype::DS]);
