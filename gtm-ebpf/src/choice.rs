@@ -43,6 +43,8 @@ pub(crate) struct Records {
     turn: u32,
     /// Records that were gathered: their length and, in the upper half, number; 0 where it is the node that has them.
     gathered: u64,
+    /// True when some pointers lack the length of the QNAME.
+    pub(crate) has_pointers: bool,
 }
 
 /// What follows the question in one answer.
@@ -77,7 +79,7 @@ impl Records {
 #[inline(always)]
 pub(crate) fn choose(asked: &Asked, reference: PageRef) -> Result<(Records, u8), Outcome> {
     let node = tables::node(reference).ok_or(Outcome::PassedNoBlock)?;
-    let mut records = Records { reference, turn: 0, gathered: 0 };
+    let mut records = Records { reference, turn: 0, gathered: 0, has_pointers: false };
     let mut scope = asked.scope;
     let mut counter = asked.slot;
     match block_head(node).kind {
@@ -93,7 +95,9 @@ pub(crate) fn choose(asked: &Asked, reference: PageRef) -> Result<(Records, u8),
         }
     }
     let node = tables::node(PageRef(forget_u32(asked.cpu, records.reference.0)));
-    if block_head(node.ok_or(Outcome::PassedNoBlock)?).rotations > 1 {
+    let head = block_head(node.ok_or(Outcome::PassedNoBlock)?);
+    records.has_pointers = head.pointers > 0;
+    if head.rotations > 1 {
         records.turn = tables::turn(asked.cpu, counter);
     }
     Ok((records, scope))

@@ -65,11 +65,16 @@ pub(crate) fn gtm(context: XdpContext) -> u32 {
     if outcome == NEXT {
         outcome = given(gtm_reply(context.ctx));
     }
-    if is_answer(outcome) {
-        outcome = given(gtm_finish_pointers(context.ctx, outcome));
-    }
-    if is_answer(outcome) {
-        outcome = given(gtm_write_subnet(context.ctx, outcome));
+    if let Some(at_hand) = tables::at_hand() {
+        // SAFETY: `at_hand` points to this CPU's map value; whatever is written there are truths.
+        let (has_pointers, has_subnet) =
+            unsafe { ((*at_hand).chosen.records.has_pointers, (*at_hand).query.edns.has_ecs) };
+        if is_answer(outcome) && has_pointers {
+            outcome = given(gtm_finish_pointers(context.ctx, outcome));
+        }
+        if is_answer(outcome) && has_subnet {
+            outcome = given(gtm_write_subnet(context.ctx, outcome));
+        }
     }
     end(outcome)
 }
@@ -197,7 +202,7 @@ extern "C" fn gtm_finish_pointers(context: *mut xdp_md, outcome: u32) -> u32 {
     })
 }
 
-/// Writes the client subnet into the answer, if it has one; gives the outcome that it is given.
+/// Writes the client subnet into an answer that has one; gives the outcome that it is given.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn gtm_write_subnet(context: *mut xdp_md, outcome: u32) -> u32 {

@@ -258,9 +258,6 @@ fn write(packet: Packet, reply: &Reply<'_>, cpu: *const PerCpu) -> Option<()> {
 pub(crate) fn finish_pointers(packet: Packet, at_hand: &AtHand, cpu: *const PerCpu) -> Option<()> {
     let AtHand { query: Query { frame, question, edns }, chosen, .. } = at_hand;
     let answer = chosen.records.answer(cpu)?;
-    if answer.head.pointers == 0 {
-        return Some(());
-    }
     let (at, udp) = (question.end & OFFSET_MASK, frame.udp & OFFSET_MASK);
     let name_len = question.name_len as u16;
     // The frame ends with the message.
@@ -446,9 +443,6 @@ fn sum_subnet(ecs: &Ecs, scope: u8) -> Sum {
 #[inline(always)]
 pub(crate) fn write_subnet(packet: Packet, at_hand: &AtHand) -> Option<()> {
     let AtHand { query: Query { edns, .. }, chosen, .. } = at_hand;
-    if !edns.has_ecs {
-        return Some(());
-    }
     let options_len = Options::new(edns, chosen.extended_error).len & OPTIONS_MASK;
     let at = packet.len().checked_sub(options_len)? & OFFSET_MASK;
     packet.store(at, subnet_head(&edns.ecs, chosen.scope))?;
