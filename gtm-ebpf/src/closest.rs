@@ -26,6 +26,7 @@ pub(crate) fn labels(name_len: usize) -> Result<u32, Outcome> {
     if labels == 0 { Err(Outcome::PassedBadQuestion) } else { Ok(labels) }
 }
 
+/// [`labels`] by itself: the number of labels, or 0.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn gtm_labels(name_len: u32) -> u32 {
@@ -58,8 +59,8 @@ pub(crate) fn below(labels: u32, name_len: usize) -> Result<Option<PageRef>, Out
     Ok(if below == NOT_OURS { None } else { Some(below) })
 }
 
-/// The closest encloser of a QNAME of so many labels, by halving: every name above one that has a record has one.
-
+/// The record of the closest encloser of a QNAME of so many labels, by halving: every name above one that has a record has
+/// one.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn gtm_closest(labels: u32, name_len: u32) -> u32 {
