@@ -2,17 +2,18 @@
 //! library includes it. No object file is ever committed.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a build script speaks to cargo on its output")]
 
+use std::env;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::{env, fs};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 
 #[path = "build/toolchain.rs"]
 #[expect(unreachable_pub, reason = "the same file is a module of xtask")]
 mod toolchain;
 
-use toolchain::Toolchain;
+/// The package of the program, and the name of the object.
+const PACKAGE: &str = "gtm-ebpf";
 
 fn main() -> ExitCode {
     match build() {
@@ -41,30 +42,5 @@ fn build() -> anyhow::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=build/toolchain.rs");
 
-    let Some(toolchain) = Toolchain::find() else {
-        bail!(
-            "no compiler for the XDP program: a rustup nightly with rust-src, or Debian's rustc-web with \
-             rust-web-src, must be installed; `cargo xtask setup` does it"
-        );
-    };
-    let Some(linker) = toolchain::find_linker() else {
-        bail!("bpf-linker is neither in PATH nor in ~/.cargo/bin; `cargo xtask setup` installs it");
-    };
-    let target_dir = out.join("bpf");
-    let mut command = toolchain.build_command(root, &target_dir, &linker);
-    let output = command
-        .arg("--message-format=short")
-        .output()
-        .with_context(|| format!("cannot run {}", command.get_program().display()))?;
-    let messages = String::from_utf8_lossy(&output.stderr);
-    if !output.status.success() {
-        bail!("the XDP program does not build with {}:\n{messages}", toolchain.prefix.display());
-    }
-    // Warnings in the program's source (`file:line:column: warning: ..`) would otherwise go unseen.
-    for warning in messages.lines().filter(|line| line.contains(": warning: ")) {
-        println!("cargo::warning={warning}");
-    }
-    fs::copy(toolchain::object(&target_dir), out.join(toolchain::PACKAGE))
-        .context("cannot copy the BPF object")?;
-    Ok(())
+    toolchain::build_object(root, PACKAGE, &out)
 }

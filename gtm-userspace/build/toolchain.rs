@@ -2,18 +2,18 @@
 //!
 //! The program needs the library source of its compiler (`-Z build-std=core`), which stable Rust from rustup does not
 //! bring along. A rustup nightly with `rust-src` is used when there is one, else Debian's compiler, which is packaged
-//! with the source. The build script and `cargo xtask` include this one file, so they cannot disagree. It looks and
-//! composes; it never installs anything.
+//! with the source. The build scripts and `cargo xtask` include this one file, so they cannot disagree. It never installs
+//! anything.
 
-use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{env, fs};
+
+use anyhow::{Context as _, bail};
 
 /// The compilation target of the program.
 pub const TARGET: &str = "bpfel-unknown-none";
-/// Name of the package, and so of the object it is built into.
-pub const PACKAGE: &str = "gtm-ebpf";
 /// The LLVM that `cargo xtask setup` builds bpf-linker with. It reads the bitcode of compilers up to this version.
 pub const LINKER_LLVM: u32 = 22;
 /// Oldest compiler the workspace builds with, as 1.x (`rust-version` of the workspace).
@@ -67,7 +67,7 @@ impl Toolchain {
     }
 
     fn candidates(rustup_home: &Path) -> Vec<Self> {
-        let mut nightlies: Vec<PathBuf> = std::fs::read_dir(rustup_home.join("toolchains"))
+        let mut nightlies: Vec<PathBuf> = fs::read_dir(rustup_home.join("toolchains"))
             .into_iter()
             .flatten()
             .filter_map(|entry| Some(entry.ok()?.path()))
@@ -89,14 +89,14 @@ impl Toolchain {
         parse_version(&String::from_utf8_lossy(&output.stdout))
     }
 
-    /// The command that builds the program of the workspace `root` into `target_dir`; the object is then at
-    /// [`object`]. Nothing of the environment that cargo sets for a build script reaches it.
-    pub fn build_command(&self, root: &Path, target_dir: &Path, linker: &Path) -> Command {
+    /// The command that builds a package of programs of the workspace `root` into `target_dir`. Nothing of the environment
+    /// that cargo sets for a build script reaches it.
+    fn build_command(&self, root: &Path, package: &str, target_dir: &Path, linker: &Path) -> Command {
         let mut command = Command::new(self.prefix.join("bin/cargo"));
         clean(&mut command);
         command
             .current_dir(root)
-            .args(["build", "--locked", "--release", "--package", PACKAGE, "--target", TARGET])
+            .args(["build", "--locked", "--release", "--package", package, "--target", TARGET])
             .args(["-Z", "build-std=core", "--target-dir"])
             .arg(target_dir)
             .env("RUSTC", self.prefix.join("bin/rustc"))
@@ -137,9 +137,35 @@ const RUSTFLAGS: [&str; 4] = [
     "-Clink-arg=--llvm-args=-unroll-threshold=3000",
 ];
 
-/// Where the object is after the build into `target_dir`.
-pub fn object(target_dir: &Path) -> PathBuf {
-    target_dir.join(TARGET).join("release").join(PACKAGE)
+/// Builds a package of programs of the workspace `root` and leaves the object in the folder `out` under the name of the
+/// package; for build scripts, to which cargo listens.
+pub fn build_object(root: &Path, package: &str, out: &Path) -> anyhow::Result<()> {
+    let Some(toolchain) = Toolchain::find() else {
+        bail!(
+            "no compiler for the XDP program: a rustup nightly with rust-src, or Debian's rustc-web with \
+             rust-web-src, must be installed; `cargo xtask setup` does it"
+        );
+    };
+    let Some(linker) = find_linker() else {
+        bail!("bpf-linker is neither in PATH nor in ~/.cargo/bin; `cargo xtask setup` installs it");
+    };
+    let target_dir = out.join("bpf");
+    let mut command = toolchain.build_command(root, package, &target_dir, &linker);
+    let output = command
+        .arg("--message-format=short")
+        .output()
+        .with_context(|| format!("cannot run {}", command.get_program().display()))?;
+    let messages = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() {
+        bail!("{package} does not build with {}:\n{messages}", toolchain.prefix.display());
+    }
+    // Warnings in the program's source (`file:line:column: warning: ..`) would otherwise go unseen.
+    for warning in messages.lines().filter(|line| line.contains(": warning: ")) {
+        println!("cargo::warning={warning}");
+    }
+    let object = target_dir.join(TARGET).join("release").join(package);
+    fs::copy(object, out.join(package)).context("cannot copy the BPF object")?;
+    Ok(())
 }
 
 /// Where bpf-linker is: in `PATH`, or where `cargo install` puts it.

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+mod bench;
 mod build;
 mod fuzz;
 mod kernels;
@@ -65,6 +66,12 @@ enum Verb {
         #[arg(long, value_name = "S", default_value_t = 1)]
         seed: u64,
     },
+    /// Measure what gtm costs and how fast it is, with the bar beside each figure: `cargo xtask bench -- --help`.
+    Bench {
+        /// Parts and options of the benchmark.
+        #[arg(value_name = "ARGUMENT", trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Let libFuzzer look for inputs that break a target, or each of them in turn.
     Fuzz {
         /// The target; without one, all of them.
@@ -103,6 +110,7 @@ fn main() -> ExitCode {
         Verb::Test { quick: false, filters } => test::test(test::Tiers::All, &filters),
         Verb::Test { quick: true, filters } => test::test(test::Tiers::Unprivileged, &filters),
         Verb::Parity { queries, seed } => parity::parity(queries, seed),
+        Verb::Bench { arguments } => bench::bench(&arguments),
         Verb::Fuzz { target, seconds } => fuzz::fuzz(target.as_deref(), seconds),
         Verb::Kernels { versions, queries, seed } => {
             kernels::kernels(&kernels::Plan { versions, queries, seed })

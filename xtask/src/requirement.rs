@@ -24,6 +24,8 @@ pub(crate) enum Purpose {
     Fuzz,
     /// Try other kernels.
     Kernels,
+    /// Measure.
+    Bench,
 }
 
 /// One thing the project needs.
@@ -67,7 +69,7 @@ pub(crate) enum Remedy {
 }
 
 const BUILD: &[Purpose] =
-    &[Purpose::Build, Purpose::Run, Purpose::QuickTest, Purpose::Test, Purpose::Fuzz, Purpose::Kernels];
+    &[Purpose::Build, Purpose::Run, Purpose::QuickTest, Purpose::Test, Purpose::Fuzz, Purpose::Kernels, Purpose::Bench];
 const CHECKS: &[Purpose] = &[Purpose::QuickTest, Purpose::Test];
 const SCENARIO: &[Purpose] = &[Purpose::Run, Purpose::Test];
 const TEST: &[Purpose] = &[Purpose::Test];

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use aya::maps::HashMap;
 use aya::maps::lpm_trie::{Key, LpmTrie};
-use aya::programs::{TestRun, TestRunOptions, Xdp};
+use aya::programs::{ProgramFd, TestRun, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfLoader};
 use gtm_common::abi::{
     self, Listen, MAX_NSID, NO_BLOCK, PageRef, Settings, TRUSTED_FAMILY_BITS, Trusted, map,
@@ -130,6 +130,12 @@ impl Generation {
         let result = program.test_run(options).map_err(DataplaneError::Verify)?;
         out.truncate(usize::try_from(result.data_size_out).unwrap_or_default());
         Ok((result.return_value, out))
+    }
+
+    /// The loaded program itself, for what runs it otherwise than on an interface.
+    pub fn program_fd(&mut self) -> Result<ProgramFd, DataplaneError> {
+        let fd = self.program()?.fd().and_then(|fd| Ok(fd.try_clone()?));
+        fd.map_err(DataplaneError::Verify)
     }
 
     /// Takes back what the sample queries have counted, and lets turns begin anywhere.

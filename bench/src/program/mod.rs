@@ -1,0 +1,172 @@
+//! What the XDP program takes for one packet: the axes of the bar, each against its base in the same rounds.
+
+mod workload;
+mod wrapper;
+
+use std::collections::HashMap;
+
+use anyhow::{Context as _, ensure};
+use aya::programs::ProgramFd;
+use gtm_tests::cpu::PinnedGuard;
+use gtm_userspace::dataplane::{Counters, Generation};
+
+use crate::prefixes::Prefixes;
+use crate::report::{Bar, Figure, Report, Unit, median};
+use workload::{Asked, Table};
+use wrapper::{Subject, Wrapper};
+
+/// Frames that are prepared for each measurement: distinct names and senders.
+pub(crate) const FRAMES: u32 = 1 << 16;
+/// Runs in one round: each frame twice, and once before that is not measured.
+const RUNS: u32 = 2 * FRAMES;
+/// What the kernel's trie took at [`TRIE_PREFIXES`] where y2 took [`Y2_NS`] (the design's facts): so much faster or slower
+/// is this machine.
+const TRIE_NS: f64 = 84.0;
+const TRIE_PREFIXES: u32 = 1000;
+const Y2_NS: f64 = 135.0;
+
+/// What is measured: its name, what is served and asked, and what it is compared with.
+struct Case {
+    name: &'static str,
+    table: Table,
+    asked: Asked,
+    against: Option<Against>,
+}
+
+/// What the figure of a case is divided by, and what the ratio has to be.
+struct Against {
+    name: &'static str,
+    bar: Option<Bar>,
+}
+
+/// A case as it is measured: its times in nanoseconds, round by round.
+struct Measured {
+    case: Case,
+    wrapper: Wrapper,
+    times: Vec<f64>,
+}
+
+const BASE: Table = Table { names: 1000, name_len: 17, prefixes: Prefixes { count: 1000 } };
+
+fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    let mut add = |name, table, asked, against: Option<(&'static str, u8, f64, f64)>| {
+        let against =
+            against.map(|(name, row, must, aim)| Against { name, bar: Bar::at_most(row, must, aim) });
+        cases.push(Case { name, table, asked, against });
+    };
+    let prefixes = |count| Table { prefixes: Prefixes { count }, ..BASE };
+    let names = |names| Table { names, ..BASE };
+    add("1k names, 1k prefixes", BASE, Asked::Hits, None);
+    add("100k prefixes", prefixes(100_000), Asked::Hits, Some(("1k names, 1k prefixes", 2, 1.15, 1.05)));
+    add("1M prefixes", prefixes(1_000_000), Asked::Hits, Some(("1k names, 1k prefixes", 2, 1.35, 1.2)));
+    add("5M prefixes", prefixes(5_000_000), Asked::Hits, Some(("1k names, 1k prefixes", 2, 1.7, 1.4)));
+    add("IPv6", BASE, Asked::HitsV6, Some(("1k names, 1k prefixes", 6, 1.25, 1.1)));
+    add("100k IPv6 prefixes", prefixes(100_000), Asked::HitsV6, Some(("IPv6", 3, 1.3, 1.15)));
+    add("1M IPv6 prefixes", prefixes(1_000_000), Asked::HitsV6, Some(("IPv6", 3, 1.7, 1.4)));
+    add("5M IPv6 prefixes", prefixes(5_000_000), Asked::HitsV6, Some(("IPv6", 3, 2.2, 1.7)));
+    add("1 name", names(1), Asked::Hits, None);
+    add("1k names", BASE, Asked::Hits, Some(("1 name", 4, 1.1, 1.05)));
+    add("100k names", names(100_000), Asked::Hits, Some(("1 name", 4, 1.4, 1.25)));
+    add("1M names", names(1_000_000), Asked::Hits, Some(("1 name", 4, 1.8, 1.5)));
+    add(
+        "names of 255 bytes",
+        Table { name_len: 255, ..BASE },
+        Asked::Hits,
+        Some(("1k names, 1k prefixes", 5, 3.0, 2.0)),
+    );
+    add("client subnets", BASE, Asked::ClientSubnets, Some(("1k names, 1k prefixes", 6, 1.35, 1.2)));
+    add("names that do not exist", BASE, Asked::Missing, Some(("1k names, 1k prefixes", 7, 1.5, 1.2)));
+    add("random subdomains", BASE, Asked::Subdomains, Some(("1k names, 1k prefixes", 7, 1.5, 1.2)));
+    add("not for us", BASE, Asked::Foreign, None);
+    cases
+}
+
+/// Measures the cases whose names contain `filter`, and those that they are compared with.
+pub(crate) fn measure(rounds: u32, filter: &str, report: &mut Report) -> anyhow::Result<()> {
+    let _pinned = PinnedGuard::new()?;
+    let all = cases();
+    let bases: Vec<&str> = all
+        .iter()
+        .filter(|case| case.name.contains(filter))
+        .filter_map(|case| case.against.as_ref().map(|against| against.name))
+        .collect();
+    let wanted = |case: &Case| case.name.contains(filter) || bases.contains(&case.name);
+    let wanted: Vec<bool> = all.iter().map(wanted).collect();
+    let cases: Vec<Case> =
+        all.into_iter().zip(wanted).filter_map(|(case, wanted)| wanted.then_some(case)).collect();
+
+    let mut generations: HashMap<Table, (Generation, ProgramFd)> = HashMap::new();
+    let mut measured = Vec::new();
+    for case in cases {
+        eprintln!("prepares {}", case.name);
+        if !generations.contains_key(&case.table) {
+            let mut generation = case.table.service()?.generation()?;
+            let fd = generation.program_fd()?;
+            generations.insert(case.table, (generation, fd));
+        }
+        let wrapper = Wrapper::new(&case.table.frames(case.asked)?)?;
+        measured.push(Measured { case, wrapper, times: Vec::new() });
+    }
+    let (mut floor, mut trie) = (Vec::new(), Vec::new());
+    for round in 0..rounds {
+        eprintln!("round {} of {rounds}", round + 1);
+        for Measured { case, wrapper, times } in &mut measured {
+            let (generation, fd) = generations.get(&case.table).context("loaded before")?;
+            let before = generation.counters()?;
+            times.push(wrapper.time_alone(&Subject::Other(fd), RUNS)?);
+            check(case.asked, &before, &generation.counters()?)?;
+        }
+        let Some(first) = measured.first_mut() else { continue };
+        floor.push(first.wrapper.time_alone(&Subject::Own("reflect"), RUNS)?);
+        trie.push(first.wrapper.time_alone(&Subject::Own("trie"), RUNS)?);
+    }
+    tell(&measured, &mut floor, &mut trie, report)
+}
+
+/// Every packet was answered with records, or with what says that there are none, or passed if it is not for us.
+fn check(asked: Asked, before: &Counters, after: &Counters) -> anyhow::Result<()> {
+    let steps = before.iter().zip(after.iter()).filter(|((_, before), (_, after))| after != before);
+    let outcomes: Vec<&str> = steps.map(|((outcome, _), _)| outcome.name()).collect();
+    let expected = if asked == Asked::Foreign { "passed_not_served" } else { "answered" };
+    ensure!(outcomes == [expected], "counted {outcomes:?} instead of {expected}");
+    Ok(())
+}
+
+fn tell(
+    measured: &[Measured],
+    floor: &mut [f64],
+    trie: &mut [f64],
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let (floor, trie) = (median(floor), median(trie));
+    let y2 = Y2_NS * trie / TRIE_NS;
+    let mut add = |name: String, value, best, unit, bar| {
+        report.add(Figure { part: "program", name, value, best, unit, bar })
+    };
+    add("floor: reflected".to_owned(), floor, None, Unit::Nanoseconds, None);
+    add(
+        format!("one look-up in the kernel's trie, {TRIE_PREFIXES} prefixes"),
+        trie,
+        None,
+        Unit::Nanoseconds,
+        None,
+    );
+    add("y2's equivalent on this machine".to_owned(), y2, None, Unit::Nanoseconds, None);
+    for Measured { case, times, .. } in measured {
+        let bar = match case.asked {
+            Asked::Foreign => Bar::at_most(8, floor + 5.0, floor + 3.0),
+            Asked::Hits if case.name == "1k names, 1k prefixes" => Bar::at_most(1, y2 * 0.6, y2 * 0.4),
+            _ => None,
+        };
+        let best = times.iter().copied().reduce(f64::min);
+        add(case.name.to_owned(), median(&mut times.clone()), best, Unit::Nanoseconds, bar);
+        let Some(against) = &case.against else { continue };
+        let base = measured.iter().find(|base| base.case.name == against.name);
+        let base = base.with_context(|| format!("{} is measured as well", against.name))?;
+        let mut ratios: Vec<f64> = times.iter().zip(&base.times).map(|(time, base)| time / base).collect();
+        let best = ratios.iter().copied().reduce(f64::min);
+        add(format!("{} / {}", case.name, against.name), median(&mut ratios), best, Unit::Ratio, against.bar);
+    }
+    Ok(())
+}
