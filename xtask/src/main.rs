@@ -11,6 +11,7 @@ use clap::Parser;
 
 mod bench;
 mod build;
+mod emulator;
 mod fuzz;
 mod kernels;
 mod parity;

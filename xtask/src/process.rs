@@ -1,9 +1,9 @@
 //! The programs this one runs: how they are started, shown to the reader and found.
 
-use std::env;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{env, fs};
 
 use anyhow::{Context as _, bail};
 
@@ -52,10 +52,18 @@ fn quoted(word: &str) -> String {
     }
 }
 
-/// The root of the workspace.
+/// The root of the workspace, from wherever this program is started: cargo says it, and has said it when this was built.
 pub(crate) fn root() -> PathBuf {
-    let manifest_dir = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
-    manifest_dir.as_deref().and_then(Path::parent).unwrap_or(Path::new(".")).to_path_buf()
+    let manifest_dir = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    Path::new(&manifest_dir).parent().unwrap_or(Path::new(".")).to_path_buf()
+}
+
+/// Removes a folder with all that is in it, if it is there.
+pub(crate) fn remove_folder(folder: &Path) -> anyhow::Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+    }
+    Ok(())
 }
 
 /// Where the binaries of `profile` are: beside the folder this program was built into.

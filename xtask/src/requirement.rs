@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
-use crate::process;
 use crate::toolchain::{LINKER_LLVM, Toolchain, cargo_home, find_linker};
+use crate::{emulator, process};
 
 /// What is going to be done, and so what has to be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +26,20 @@ pub(crate) enum Purpose {
     Kernels,
     /// Measure.
     Bench,
+}
+
+impl Purpose {
+    /// The verb that has it.
+    pub(crate) fn verb(self) -> &'static str {
+        match self {
+            Self::Build => "build",
+            Self::Run => "run",
+            Self::QuickTest => "test --quick",
+            Self::Test => "test",
+            Self::Fuzz => "fuzz",
+            Self::Kernels => "kernels",
+        }
+    }
 }
 
 /// One thing the project needs.
@@ -57,6 +71,8 @@ pub(crate) enum Remedy {
     },
     /// The linker, built from its source against LLVM.
     BuildLinker,
+    /// The emulator, beside what is installed.
+    UnpackEmulator,
     /// A program of crates.io in a version that is known to work.
     Crate {
         /// The crate.
@@ -74,9 +90,6 @@ const CHECKS: &[Purpose] = &[Purpose::QuickTest, Purpose::Test];
 const SCENARIO: &[Purpose] = &[Purpose::Run, Purpose::Test];
 const TEST: &[Purpose] = &[Purpose::Test];
 const FUZZ: &[Purpose] = &[Purpose::Fuzz];
-
-/// What boots other kernels.
-pub(crate) const EMULATOR: &str = "qemu-system-x86_64";
 
 /// Everything, in the order in which it is installed.
 pub(crate) const REQUIREMENTS: &[Requirement] = &[
@@ -193,11 +206,11 @@ pub(crate) const REQUIREMENTS: &[Requirement] = &[
         remedy: Remedy::Crate { name: "cargo-fuzz", version: "0.13.2" },
     },
     Requirement {
-        name: EMULATOR,
+        name: emulator::NAME,
         why: "boots other kernels to try the program on them",
         needed_for: &[Purpose::Kernels],
-        probe: || probe_program(EMULATOR),
-        remedy: Remedy::Packages(&["qemu-system-x86"]),
+        probe: probe_emulator,
+        remedy: Remedy::UnpackEmulator,
     },
 ];
 
@@ -228,6 +241,11 @@ fn probe_cargo_fuzz() -> Result<String, String> {
     found
         .map(|path| path.display().to_string())
         .ok_or_else(|| "neither in PATH nor where cargo installs".to_owned())
+}
+
+fn probe_emulator() -> Result<String, String> {
+    let found = emulator::find().map(|path| path.display().to_string());
+    found.ok_or_else(|| "neither in PATH nor unpacked in target/emulator".to_owned())
 }
 
 fn linker_verdict(path: &Path, stdout: &str, stderr: &str) -> Result<String, String> {

@@ -7,8 +7,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 
+use crate::emulator;
 use crate::process::{self, cargo};
 use crate::requirement::{Purpose, REQUIREMENTS, Remedy, Requirement, llvm_prefix};
 
@@ -30,6 +31,7 @@ struct Plan {
     /// Units that must not start when their packages are installed, nor later.
     masked: Vec<&'static str>,
     packages: Vec<&'static str>,
+    unpack_emulator: bool,
     build_linker: bool,
     /// Crates with their versions.
     crates: Vec<(&'static str, &'static str)>,
@@ -71,17 +73,29 @@ fn install_missing(rows: &[Requirement], found: impl Fn(&Requirement, &str)) -> 
     if let Some(reason) = plan.obstacle(machine) {
         bail!("{reason}. Type:\n{}", plan.typed_commands(machine));
     }
-    plan.carry_out().with_context(|| format!("to go on by hand, type:\n{}", plan.typed_commands(machine)))?;
-
-    if !plan.typed.is_empty() {
-        bail!("a part of your own Rust toolchain is missing. Type:\n{}", indented(&plan.typed));
-    }
-    let still: Vec<String> =
-        missing.iter().filter_map(|row| Some(format!("{} ({})", row.name, (row.probe)().err()?))).collect();
+    let failures = plan.carry_out();
+    let still: Vec<(Requirement, String)> =
+        missing.iter().filter_map(|row| Some((*row, (row.probe)().err()?))).collect();
     if !still.is_empty() {
-        bail!("still missing after the installation: {}", still.join(", "));
+        bail!("{}", leftover(&still, &failures, machine));
     }
     Ok(())
+}
+
+/// What is still missing, who needs it, what was tried in vain, and what to type.
+fn leftover(still: &[(Requirement, String)], failures: &[String], machine: Machine) -> String {
+    let mut lines = vec!["not everything is there; the rest is. Missing:".to_owned()];
+    for (row, wrong) in still {
+        lines.push(format!("  {} ({wrong}), which {}", row.name, row.why));
+        let verbs: Vec<&str> = row.needed_for.iter().map(|purpose| purpose.verb()).collect();
+        lines.push(format!("    needed by cargo xtask {}", verbs.join(", ")));
+    }
+    if !failures.is_empty() {
+        lines.push(format!("Tried in vain:\n{}", indented(failures)));
+    }
+    let rows: Vec<Requirement> = still.iter().map(|(row, _)| *row).collect();
+    lines.push(format!("Type:\n{}", Plan::new(&rows, machine).typed_commands(machine)));
+    lines.join("\n")
 }
 
 impl Plan {
@@ -102,6 +116,7 @@ impl Plan {
                         plan.packages.push("llvm-22-dev");
                     }
                 }
+                Remedy::UnpackEmulator => plan.unpack_emulator = true,
                 Remedy::Crate { name, version } => plan.crates.push((name, version)),
                 Remedy::Typed(command) => plan.typed.push(command),
             }
@@ -111,54 +126,72 @@ impl Plan {
 
     /// Why the plan cannot be carried out from here.
     fn obstacle(&self, machine: Machine) -> Option<&'static str> {
-        if !self.packages.is_empty() && !machine.debian {
+        if self.needs_apt() && !machine.debian {
             return Some(
                 "this is not Debian, so the packages below may have other names here (a rustup nightly with rust-src serves as compiler: `rustup toolchain install nightly --component rust-src`)",
             );
         }
-        if !self.packages.is_empty() && !machine.root {
+        if self.needs_apt() && !machine.root {
             return Some("installing packages needs root");
         }
         None
     }
 
-    fn carry_out(&self) -> anyhow::Result<()> {
-        if !self.packages.is_empty() {
-            for unit in &self.masked {
-                println!(
-                    "{:<10}{unit}, so that it never starts here: `systemctl unmask {unit}` undoes it",
-                    "mask"
-                );
-                process::run(&mut mask(unit))?;
-            }
+    /// What fails does not hold up the rest; gives what went wrong.
+    fn carry_out(&self) -> Vec<String> {
+        let mut failures = Vec::new();
+        let mut attempt = |action: anyhow::Result<()>| {
+            let is_done = action.is_ok();
+            failures.extend(action.err().map(|error| format!("{error:#}")));
+            is_done
+        };
+        if self.needs_apt() {
+            attempt(process::run(&mut apt_update()));
+        }
+        for unit in &self.masked {
+            println!(
+                "{:<10}{unit}, so that it never starts here: `systemctl unmask {unit}` undoes it",
+                "mask"
+            );
+        }
+        // A service that could not be masked would start with its package.
+        if !self.packages.is_empty() && self.masked.iter().all(|unit| attempt(process::run(&mut mask(unit))))
+        {
             println!("{:<10}Debian packages {}", "install", self.packages.join(" "));
-            for command in &mut apt_commands(&self.packages) {
-                process::run(command)?;
+            if process::run(&mut apt_install(&self.packages)).is_err() {
+                for package in &self.packages {
+                    println!("{:<10}{package} alone", "install");
+                    attempt(install_alone(package));
+                }
             }
         }
-        if self.build_linker {
-            let mut command = install_linker();
-            println!("{:<10}{}", "install", process::shown(&command));
-            process::run(&mut command)?;
+        if self.unpack_emulator {
+            println!("{:<10}{} of Debian into target/emulator", "unpack", emulator::PACKAGE);
+            attempt(emulator::unpack());
         }
-        for (name, version) in &self.crates {
-            let mut command = install_crate(name, version);
+        let linker = self.build_linker.then(install_linker);
+        let crates = self.crates.iter().map(|(name, version)| install_crate(name, version));
+        for mut command in linker.into_iter().chain(crates) {
             println!("{:<10}{}", "install", process::shown(&command));
-            process::run(&mut command)?;
+            attempt(process::run(&mut command));
         }
-        Ok(())
+        failures
+    }
+
+    fn needs_apt(&self) -> bool {
+        !self.packages.is_empty() || self.unpack_emulator
     }
 
     fn typed_commands(&self, machine: Machine) -> String {
         let sudo = if machine.root { "" } else { "sudo " };
         let mut lines = Vec::new();
-        if !self.packages.is_empty() {
-            lines.extend(self.masked.iter().map(|unit| format!("{sudo}{}", process::shown(&mask(unit)))));
-            lines.extend(
-                apt_commands(&self.packages)
-                    .iter()
-                    .map(|command| format!("{sudo}{}", process::shown(command))),
-            );
+        // Typed, the emulator is installed like anything else.
+        let emulator = self.unpack_emulator.then_some(emulator::PACKAGE);
+        let packages: Vec<&str> = self.packages.iter().copied().chain(emulator).collect();
+        if !packages.is_empty() {
+            let masks = self.masked.iter().map(|unit| mask(unit));
+            let commands = masks.chain([apt_update(), apt_install(&packages)]);
+            lines.extend(commands.map(|command| format!("{sudo}{}", process::shown(&command))));
         }
         if self.build_linker {
             lines.push(process::shown(&install_linker()));
@@ -180,19 +213,34 @@ fn mask(unit: &str) -> Command {
     command
 }
 
-/// A fresh machine knows no packages yet, and may be busy with its first upgrade: refresh once, wait for the lock.
-fn apt_commands(packages: &[&str]) -> [Command; 2] {
-    let apt = || {
-        let mut command = Command::new("apt-get");
-        command.env("DEBIAN_FRONTEND", "noninteractive").args(["-q", "-o", "DPkg::Lock::Timeout=300"]);
-        command
-    };
-    let mut update = apt();
-    update.arg("update");
-    let mut install = apt();
+/// A fresh machine may be busy with its first upgrade: wait for the lock.
+fn apt() -> Command {
+    let mut command = Command::new("apt-get");
+    command.env("DEBIAN_FRONTEND", "noninteractive").args(["-q", "-o", "DPkg::Lock::Timeout=300"]);
+    command
+}
+
+/// A fresh machine knows no packages yet.
+fn apt_update() -> Command {
+    let mut command = apt();
+    command.arg("update");
+    command
+}
+
+fn apt_install(packages: &[&str]) -> Command {
+    let mut command = apt();
     // Debian's compiler conflicts with Debian's own rustup and older rustc: never remove what someone else uses.
-    install.args(["install", "--yes", "--no-install-recommends", "--no-remove"]).args(packages);
-    [update, install]
+    command.args(["install", "--yes", "--no-install-recommends", "--no-remove"]).args(packages);
+    command
+}
+
+/// Installs a package, or gives apt's own words for why it cannot.
+fn install_alone(package: &str) -> anyhow::Result<()> {
+    let output = apt_install(&[package]).output().context("cannot run apt-get")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let errors: Vec<&str> = said.lines().filter(|line| line.starts_with("E: ")).collect();
+    ensure!(output.status.success(), "{package}: {}", errors.join("; "));
+    Ok(())
 }
 
 /// The linker in a version that is known to work; a later one may no longer offer this LLVM.
@@ -269,6 +317,7 @@ mod tests {
         check(&["bpf-linker"], Machine { llvm: true, ..user }, None);
         check(&["bpf-linker"], Machine { llvm: true, debian: false, ..user }, None);
         check(&["rustfmt"], user, None);
+        check(&[emulator::NAME], user, Some("needs root"));
     }
 
     #[test]
@@ -295,22 +344,38 @@ mod tests {
     fn a_component_of_the_toolchain_is_left_to_its_owner() {
         let rustfmt = Requirement { probe: || Err("not there".to_owned()), ..rows(&["rustfmt"])[0] };
         let error = install_missing(&[rustfmt], |_, _| {}).unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "a part of your own Rust toolchain is missing. Type:\n  rustup component add rustfmt"
-        );
+        let expect = "not everything is there; the rest is. Missing:
+  rustfmt (not there), which checks the format of the source
+    needed by cargo xtask test --quick, test
+Type:
+  rustup component add rustfmt";
+        assert_eq!(error, expect);
     }
 
     #[test]
-    fn a_missing_thing_that_cannot_be_had_is_reported_with_its_name() {
-        let row = Requirement {
-            name: "unobtainium",
-            why: "shows the message",
-            needed_for: &[],
-            probe: || Err("not there".to_owned()),
-            remedy: Remedy::Packages(&[]),
-        };
-        let error = install_missing(&[row], |_, _| {}).unwrap_err().to_string();
-        assert_eq!(error, "still missing after the installation: unobtainium (not there)");
+    fn what_could_not_be_had_is_told_with_who_needs_it_and_what_to_type() {
+        let still: Vec<_> =
+            rows(&["gdnsd", emulator::NAME]).into_iter().map(|row| (row, "not there".to_owned())).collect();
+        let failures = ["gdnsd: E: Packages need to be removed but remove is disabled.".to_owned()];
+        let machine = Machine { systemd: false, ..FRESH };
+        let expect = "not everything is there; the rest is. Missing:
+  gdnsd (not there), which answers the same questions as the established peer, to be compared with
+    needed by cargo xtask test
+  qemu-system-x86_64 (not there), which boots other kernels to try the program on them
+    needed by cargo xtask kernels
+Tried in vain:
+  gdnsd: E: Packages need to be removed but remove is disabled.
+Type:
+  DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 update
+  DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 install --yes --no-install-recommends --no-remove gdnsd qemu-system-x86";
+        assert_eq!(leftover(&still, &failures, machine), expect);
+    }
+
+    #[test]
+    fn what_fails_does_not_hold_up_the_rest() {
+        // Neither is known to cargo, and both are tried.
+        let crates = vec![("gtm no crate", "1"), ("gtm none either", "1")];
+        let failures = Plan { crates, ..Plan::default() }.carry_out();
+        assert_eq!(failures.len(), 2, "{failures:?}");
     }
 }

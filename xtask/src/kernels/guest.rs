@@ -8,7 +8,7 @@ use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 
 use super::trial::Trial;
-use crate::requirement::EMULATOR;
+use crate::emulator;
 
 /// The emulator with a kernel and its image; its standard output is the guest's serial line.
 ///
@@ -22,7 +22,7 @@ pub(super) fn command(kernel: &Path, image: &Path, trial: &Trial) -> Command {
         trial.program.display(),
         trial.arguments().join(" ")
     );
-    let mut command = Command::new(EMULATOR);
+    let mut command = emulator::command();
     command
         .args(["-accel", "tcg", "-cpu", "max,-cx16", "-smp", "2", "-m", "2G"])
         .args(["-nodefaults", "-no-user-config", "-no-reboot"])

@@ -83,7 +83,7 @@ impl Mirror {
         let package = self.package(&offer.version)?;
         println!("{:<10}{package} of {}", "download", offer.suite);
         let temporary = self.folder.join("package");
-        remove(&temporary)?;
+        process::remove_folder(&temporary)?;
         fs::create_dir_all(&temporary).with_context(|| format!("cannot make {}", temporary.display()))?;
         process::run(self.apt("apt-get").args(["-q", "download", &package]).current_dir(&temporary))?;
         let archive = single(&temporary, ".deb")?;
@@ -93,7 +93,7 @@ impl Mirror {
         let copied = fs::copy(single(&temporary, "vmlinuz")?, &unfinished)
             .and_then(|_| fs::rename(&unfinished, &kernel));
         copied.with_context(|| format!("cannot write {}", kernel.display()))?;
-        remove(&temporary)?;
+        process::remove_folder(&temporary)?;
         Ok(kernel)
     }
 
@@ -184,13 +184,6 @@ fn single(folder: &Path, part: &str) -> anyhow::Result<PathBuf> {
     }
     ensure!(found.len() == 1, "{} has {} files with {part} in their names", folder.display(), found.len());
     found.pop().context("it has just been there")
-}
-
-fn remove(folder: &Path) -> anyhow::Result<()> {
-    if folder.exists() {
-        fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]
