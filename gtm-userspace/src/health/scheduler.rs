@@ -5,7 +5,7 @@
 //! clock but tokio's.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, HashMap};
+use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -28,6 +28,9 @@ const FIRST_PROBES: Duration = Duration::from_secs(1);
 /// core can handle with TLS handshakes among them.
 const FIRST_PROBE_GAP: Duration = Duration::from_micros(500);
 
+/// The part of the room for probes that stays free of checks that hang: one in so many.
+const RESERVE: usize = 8;
+
 /// Runs the probes of a set of checks until it is stopped or dropped.
 pub struct Scheduler<P> {
     prober: Arc<P>,
@@ -42,6 +45,9 @@ pub trait Probe: Send + Sync + 'static {
     /// How many probes may run at the same time; at least 1. Probes above it start when others have ended, the one that
     /// has waited longest first.
     fn capacity(&self) -> usize;
+
+    /// Is told of each probe how long after its time it starts; for those who measure.
+    fn started(&self, _late: Duration) {}
 
     /// Probes a target once. May take any time: it is dropped at the timeout of the template.
     fn probe(&self, target: &Target, kind: &CheckKind)
@@ -69,6 +75,11 @@ impl<P: Probe> Scheduler<P> {
     /// What is known of each check now, by [`CheckId`].
     pub fn states(&self) -> Vec<CheckState> {
         lock(&self.states).clone()
+    }
+
+    /// How many probes may run at the same time.
+    pub fn capacity(&self) -> usize {
+        self.prober.capacity()
     }
 
     /// What is known of one check now.
@@ -135,14 +146,22 @@ fn lock(states: &States) -> MutexGuard<'_, Vec<CheckState>> {
 ///  idle ──────────► (capacity) ─────────► probing ─────────► idle, due one interval after the start
 /// ```
 ///
-/// A check is either in `due` or in `probes`, never in both: so its probes never overlap.
+/// A check is in `due`, in `waiting` or in `probes`, never in two of them: so its probes never overlap.
+///
+/// A check whose last probe was cut hangs, and is taken to hang again, for as long as its timeout. However many do, an
+/// eighth of the capacity is left to the others, which are in nobody's way for long; and where there is not enough room,
+/// those are the first.
 struct Driver<P> {
     prober: Arc<P>,
     states: States,
     checks: Vec<Timed>,
     due: BinaryHeap<Reverse<(Instant, usize)>>,
+    /// Checks that hang and are due, in the order in which they became so.
+    waiting: VecDeque<(Instant, usize)>,
     tasks: JoinSet<Result<(), ProbeError>>,
     probes: HashMap<Id, Running>,
+    /// How many of these are of checks that hang.
+    hanging: usize,
     /// Checks whose verdict is not the one last reported. A verdict that is taken back before it was reported takes its
     /// check out again, so this stays small whatever the receiver does.
     unreported: BTreeSet<usize>,
@@ -153,6 +172,8 @@ struct Timed {
     target: Target,
     template: Arc<Template>,
     state: State,
+    /// Whether the last probe was cut at its timeout.
+    hangs: bool,
     /// Source of the jitter: a hash of the check, hashed again for each interval.
     seed: u64,
 }
@@ -161,6 +182,8 @@ struct Timed {
 struct Running {
     check: usize,
     started: Instant,
+    /// Whether the check hung when it started.
+    hangs: bool,
     abort: AbortHandle,
 }
 
@@ -171,8 +194,10 @@ impl<P: Probe> Driver<P> {
             states,
             checks: Vec::new(),
             due: BinaryHeap::new(),
+            waiting: VecDeque::new(),
             tasks: JoinSet::new(),
             probes: HashMap::new(),
+            hanging: 0,
             unreported: BTreeSet::new(),
         }
     }
@@ -183,11 +208,21 @@ impl<P: Probe> Driver<P> {
             let next = self.start_due(clock::now());
             tokio::select! {
                 _ = &mut stop => return self,
-                Some(ended) = self.tasks.join_next_with_id() => self.finish(ended),
+                Some(ended) = self.tasks.join_next_with_id() => {
+                    // All that have ended: one in each turn would be too few where thousands of probes have turns as well.
+                    let mut next = Some(ended);
+                    while let Some(ended) = next {
+                        self.finish(ended);
+                        next = self.tasks.try_join_next_with_id();
+                    }
+                }
                 permit = changes.reserve(), if !self.unreported.is_empty() => match permit {
                     Ok(permit) => {
-                        if let Some(change) = self.next_change() {
+                        let mut next = Some(permit);
+                        while let Some(permit) = next {
+                            let Some(change) = self.next_change() else { break };
                             permit.send(change);
+                            next = changes.try_reserve().ok();
                         }
                     }
                     // Nobody wants to know any more; the states stay readable.
@@ -201,31 +236,49 @@ impl<P: Probe> Driver<P> {
     /// Starts what is due as far as the capacity goes; returns when to look again, `None` when only the end of a probe
     /// can let another start.
     fn start_due(&mut self, now: Instant) -> Option<Instant> {
-        while self.tasks.len() < self.prober.capacity() {
-            let &Reverse((due, check)) = self.due.peek()?;
+        let capacity = self.prober.capacity();
+        let mut next = None;
+        while self.tasks.len() < capacity {
+            let Some(&Reverse((due, check))) = self.due.peek() else { break };
             if due > now {
-                return Some(due);
+                next = Some(due);
+                break;
             }
             self.due.pop();
-            if let Some(timed) = self.checks.get(check) {
-                let (prober, target, template) =
-                    (Arc::clone(&self.prober), timed.target.clone(), Arc::clone(&timed.template));
-                let abort =
-                    self.tasks.spawn(async move { probe_in_time(&*prober, &target, &template).await });
-                self.probes.insert(abort.id(), Running { check, started: now, abort });
+            if self.checks.get(check).is_some_and(|timed| timed.hangs) {
+                self.waiting.push_back((due, check));
+            } else {
+                self.start_probe(check, due, now);
             }
         }
-        None
+        let room = capacity.saturating_sub((capacity / RESERVE).max(1)).max(1);
+        while self.tasks.len() < capacity && self.hanging < room {
+            let Some((due, check)) = self.waiting.pop_front() else { break };
+            self.start_probe(check, due, now);
+        }
+        next
+    }
+
+    fn start_probe(&mut self, check: usize, due: Instant, now: Instant) {
+        let Some(timed) = self.checks.get(check) else { return };
+        self.prober.started(now - due);
+        let (prober, target, template) =
+            (Arc::clone(&self.prober), timed.target.clone(), Arc::clone(&timed.template));
+        let abort = self.tasks.spawn(async move { probe_in_time(&*prober, &target, &template).await });
+        self.hanging += usize::from(timed.hangs);
+        self.probes.insert(abort.id(), Running { check, started: now, hangs: timed.hangs, abort });
     }
 
     /// Takes the result of a probe, and sets the time of the next.
     fn finish(&mut self, ended: Result<(Id, Result<(), ProbeError>), JoinError>) {
         let (id, result) = ended.unwrap_or_else(|error| (error.id(), Err(ProbeError::Panicked)));
         // A probe that is not known is one of a check that is no more.
-        let Some(Running { check, started, .. }) = self.probes.remove(&id) else { return };
+        let Some(Running { check, started, hangs, .. }) = self.probes.remove(&id) else { return };
+        self.hanging -= usize::from(hangs);
         let Some(timed) = self.checks.get_mut(check) else { return };
         self.due.push(Reverse((started + timed.next_interval(), check)));
 
+        timed.hangs = matches!(result, Err(ProbeError::NoAnswer(_)));
         let outcome = if result.is_ok() { Outcome::Good } else { Outcome::Bad };
         let change = timed.state.record(outcome, &timed.template);
         if let Some(known) = lock(&self.states).get_mut(check) {
@@ -259,8 +312,9 @@ impl<P: Probe> Driver<P> {
         let templates: Vec<Arc<Template>> = templates.iter().cloned().map(Arc::new).collect();
         let old_checks = std::mem::take(&mut self.checks);
         let old_states = std::mem::take(&mut *lock(&self.states));
-        let old_due: HashMap<usize, Instant> =
-            std::mem::take(&mut self.due).into_iter().map(|Reverse((due, check))| (check, due)).collect();
+        let due = std::mem::take(&mut self.due).into_iter().map(|Reverse(due)| due);
+        let due = due.chain(std::mem::take(&mut self.waiting));
+        let old_due: HashMap<usize, Instant> = due.map(|(due, check)| (check, due)).collect();
         let mut same: HashMap<Identity<'_>, Vec<usize>> = HashMap::with_capacity(old_checks.len());
         for (old, timed) in old_checks.iter().enumerate() {
             same.entry(identity(&timed.target, &timed.template)).or_default().push(old);
@@ -277,7 +331,7 @@ impl<P: Probe> Driver<P> {
             let old = same.get_mut(&identity(&check.target, template)).and_then(Vec::pop);
             let old = old.and_then(|old| Some((old, old_checks.get(old)?, old_states.get(old)?)));
             if let Some((old, old_timed, old_state)) = old {
-                (timed.state, timed.seed) = (old_timed.state, old_timed.seed);
+                (timed.state, timed.hangs, timed.seed) = (old_timed.state, old_timed.hangs, old_timed.seed);
                 states.push(old_state.clone());
                 self.due.extend(old_due.get(&old).map(|due| Reverse((*due, new))));
                 moved.insert(old, new);
@@ -297,6 +351,7 @@ impl<P: Probe> Driver<P> {
         self.probes.retain(|_, probe| {
             let Some(&new) = moved.get(&probe.check) else {
                 probe.abort.abort();
+                self.hanging -= usize::from(probe.hangs);
                 return false;
             };
             probe.check = new;
@@ -357,7 +412,7 @@ pub fn first_state(target: &Target, template: &Template, known: &Known, since: u
 impl Timed {
     fn new(target: Target, template: Arc<Template>, first: Verdict) -> Self {
         let seed = hash(&identity(&target, &template));
-        Self { target, template, state: State::new(first), seed }
+        Self { target, template, state: State::new(first), hangs: false, seed }
     }
 
     /// How long after the start the first probe begins: always the same for the same check, so that a restart does not

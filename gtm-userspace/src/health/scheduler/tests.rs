@@ -1,6 +1,7 @@
 //! The scheduler with invented probes and paused time: a waiting test moves tokio's clock on at once.
 
 mod known;
+mod room;
 
 use std::future::pending;
 use std::net::{IpAddr, Ipv4Addr};
