@@ -84,28 +84,13 @@ impl Kept {
         self.writer.put(batch);
     }
 
-    /// Keeps the state of a check.
-    pub(super) fn keep_health(&mut self, model: &Model, check: &Check, state: CheckState) {
+    /// Adds the state of a check to a batch, unless it is kept already.
+    pub(super) fn add_health(&mut self, batch: &mut Batch, model: &Model, check: &Check, state: CheckState) {
         let identity = identity_of(model, check);
-        let mut batch = Batch::default();
-        batch.put_health(identity.clone(), state.clone());
-        self.writer.put(batch);
-        self.health.insert(identity, state);
-    }
-
-    /// Keeps what happened and what is remembered now.
-    pub(super) fn keep(&self, events: &[Event], memory: &BTreeMap<String, Option<String>>) {
-        let mut batch = Batch::default();
-        for event in events {
-            batch.add_event(event.clone());
+        if self.health.get(&identity) != Some(&state) {
+            batch.put_health(identity.clone(), state.clone());
+            self.health.insert(identity, state);
         }
-        for (key, value) in memory {
-            match value {
-                Some(value) => batch.remember(key.clone(), value.clone()),
-                None => batch.forget(key.clone()),
-            }
-        }
-        self.writer.put(batch);
     }
 
     /// Keeps the memory of a new decision, and nothing else of the old one's.
@@ -114,7 +99,7 @@ impl Kept {
         let gone = before.keys().filter(|key| !now.contains_key(*key)).map(|key| (key.clone(), None));
         let changed = now.iter().filter(|(key, value)| before.get(*key) != Some(*value));
         let changed = changed.map(|(key, value)| (key.clone(), Some(value.clone())));
-        self.keep(&[], &gone.chain(changed).collect());
+        self.put(batch_of(Vec::new(), &gone.chain(changed).collect()));
     }
 
     /// Drops events that are older than they are kept, and responses that nobody repeats any more.
@@ -131,6 +116,21 @@ impl Kept {
     pub(super) fn commit(&self, batch: Batch) -> Result<Vec<Event>, StoreError> {
         self.writer.commit(batch)
     }
+}
+
+/// What happened, and what is remembered now.
+pub(super) fn batch_of(events: Vec<Event>, memory: &BTreeMap<String, Option<String>>) -> Batch {
+    let mut batch = Batch::default();
+    for event in events {
+        batch.add_event(event);
+    }
+    for (key, value) in memory {
+        match value {
+            Some(value) => batch.remember(key.clone(), value.clone()),
+            None => batch.forget(key.clone()),
+        }
+    }
+    batch
 }
 
 fn identity_of(model: &Model, check: &Check) -> String {

@@ -93,7 +93,7 @@ pub async fn run(config: &Path) -> Result<(), StartError> {
             },
             loaded = loading.loaded() => running.reload(loaded, loading.finish()).await,
             _ = ticks.tick() => running.tick(),
-            change = running.next_change() => running.take(&change),
+            verdicts = running.next_changes() => running.take(&verdicts),
         }
     }
     drop(requests);

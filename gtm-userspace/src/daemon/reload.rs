@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::events;
 use super::loading::{Loaded, Waiting};
-use super::service::{CHANGES, Generation, Running};
+use super::service::{CHANGES, Generation, Running, shortage};
 use crate::clock;
 use crate::config::model::{Check, Verdict};
 use crate::config::{Model, Problem};
@@ -56,13 +56,12 @@ impl Running {
         if model.store.file != self.model.store.file {
             return Err(fixed("store.file"));
         }
-        for warning in &warnings {
+        for warning in warnings.iter().map(ToString::to_string).chain(shortage(&model)) {
             tracing::warn!("{warning}");
         }
         // What waits in the old channel names the old checks: it is decided, and logged, while they are known.
-        while let Ok(change) = self.changes.try_recv() {
-            self.take(&change);
-        }
+        let waiting: Vec<_> = std::iter::from_fn(|| self.changes.try_recv().ok()).collect();
+        self.take(&waiting);
         let before = self.decider.conditions();
         let conditions = Conditions {
             verdicts: carry_over(&self.model, &self.health.states(), &model, self.kept.health()),
@@ -97,9 +96,9 @@ impl Running {
         }
         self.tell(&news);
         // What the checks found while the tables were built.
-        for (index, state) in self.health.states().into_iter().enumerate() {
-            self.take(&events::change(index, state));
-        }
+        let states = self.health.states().into_iter().enumerate();
+        let found: Vec<_> = states.map(|(index, state)| events::change(index, state)).collect();
+        self.take(&found);
         events::serving(&self.model, &self.decider, self.dataplane.as_ref());
         Ok(warnings)
     }

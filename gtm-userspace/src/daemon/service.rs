@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::StartError;
 use super::events;
-use super::kept::{Decided, Kept};
+use super::kept::{self, Decided, Kept};
 use super::rates::Rates;
 use crate::clock;
 use crate::config::Model;
@@ -19,9 +19,10 @@ use crate::decision::comparison::found;
 use crate::decision::{Changes, Conditions, Decider};
 use crate::event::{Event, EventKind};
 use crate::geo::{Databases, Partition};
-use crate::health::{Prober, Scheduler, VerdictChange};
+use crate::health::{Prober, Scheduler, VerdictChange, room};
 use crate::inputs::Inputs;
 use crate::server::{Limits, Server, Tables};
+use crate::store::Batch;
 
 /// Changes of verdict that wait for the decision; a scheduler that finds it full keeps them.
 pub(super) const CHANGES: usize = 1024;
@@ -65,7 +66,7 @@ impl Running {
         let Inputs { model, partition, databases, warnings } = inputs;
         // Before anything is answered: what is answered before the first tick counts as well.
         let rates = Rates::start(clock::now());
-        for warning in &warnings {
+        for warning in warnings.iter().map(ToString::to_string).chain(shortage(&model)) {
             tracing::warn!("{warning}");
         }
         let (sender, changes) = mpsc::channel(CHANGES);
@@ -104,27 +105,49 @@ impl Running {
         Ok(running)
     }
 
-    /// The next change of a verdict; for ever when nothing is checked.
-    pub(super) async fn next_change(&mut self) -> VerdictChange {
-        match self.changes.recv().await {
-            Some(change) => change,
-            None => std::future::pending().await,
+    /// All changes of verdicts that are there, at least one; for ever when nothing is checked.
+    pub(super) async fn next_changes(&mut self) -> Vec<VerdictChange> {
+        let mut verdicts = Vec::new();
+        match self.changes.recv_many(&mut verdicts, CHANGES).await {
+            0 => std::future::pending().await,
+            _ => verdicts,
         }
     }
 
-    /// Takes a change of a verdict: decides, and stores what changed where the kernel and the server read it.
-    pub(super) fn take(&mut self, change: &VerdictChange) {
-        let changes = self.decider.set_verdict(change.check, change.verdict);
-        self.apply(&changes, &Cause { reason: self.told(change), error: change.error.clone() });
-        if let (Some(check), Some(state)) =
-            (self.model.checks.get(change.check.0), self.health.state(change.check))
-        {
-            self.kept.keep_health(&self.model, check, state);
+    /// Takes changes of verdicts: decides each, and stores what changed where the kernel and the server read it. Only when
+    /// all of them are in force they are told, and kept as one: no answer waits for the log.
+    pub(super) fn take(&mut self, verdicts: &[VerdictChange]) {
+        let mut decided = Vec::with_capacity(verdicts.len());
+        for verdict in verdicts {
+            let changes = self.decider.set_verdict(verdict.check, verdict.verdict);
+            self.put_in_force(&changes);
+            decided.push((verdict, changes));
         }
+        let mut batch = Batch::default();
+        for (verdict, changes) in decided {
+            let cause = Cause { reason: self.told(verdict), error: verdict.error.clone() };
+            let happened = self.happened(&changes, &cause);
+            happened.iter().for_each(events::log);
+            batch.append(kept::batch_of(happened, &changes.memory));
+            if let (Some(check), Some(state)) =
+                (self.model.checks.get(verdict.check.0), self.health.state(verdict.check))
+            {
+                self.kept.add_health(&mut batch, &self.model, check, state);
+            }
+        }
+        self.kept.put(batch);
     }
 
     /// Has what was decided answered by the kernel, and tells and keeps it.
     pub(super) fn apply(&mut self, changes: &Changes, cause: &Cause) {
+        self.put_in_force(changes);
+        let happened = self.happened(changes, cause);
+        happened.iter().for_each(events::log);
+        self.kept.put(kept::batch_of(happened, &changes.memory));
+    }
+
+    /// Has what was decided answered by the kernel; the server does so already.
+    fn put_in_force(&mut self, changes: &Changes) {
         let stored = self.store(&changes.switches);
         if changes.enables() {
             self.rebuild();
@@ -132,19 +155,22 @@ impl Running {
             // The server has the new answers already, and answers where the kernel could not take them.
             tracing::error!(%error, "the kernel's answers were not changed");
         }
+    }
+
+    /// What was decided as events of now.
+    fn happened(&self, changes: &Changes, cause: &Cause) -> Vec<Event> {
         let now = clock::wall();
         let mut happened = changes.events(&self.model, cause);
         for event in &mut happened {
             event.time = now;
         }
-        happened.iter().for_each(events::log);
-        self.kept.keep(&happened, &changes.memory);
+        happened
     }
 
     /// Tells and keeps events.
     pub(super) fn tell(&self, happened: &[Event]) {
         happened.iter().for_each(events::log);
-        self.kept.keep(happened, &BTreeMap::new());
+        self.kept.put(kept::batch_of(happened.to_vec(), &BTreeMap::new()));
     }
 
     /// That the configuration at hand serves.
@@ -237,6 +263,11 @@ impl Running {
         self.health.stop().await;
         tokio::task::block_in_place(|| drop(self.kept));
     }
+}
+
+/// What to say when the checks of a configuration can want more than this process may do.
+pub(super) fn shortage(model: &Model) -> Option<String> {
+    room::shortage(&model.checks, &model.templates, room::open_files())
 }
 
 fn attach(

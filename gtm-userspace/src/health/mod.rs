@@ -1,10 +1,11 @@
 //! Health: checks run on their own time and report each change of verdict.
 //!
-//! `state` turns outcomes into a verdict, `scheduler` times the probes, `check` sends them. Nothing here decides what is
+//! `state` turns outcomes into a verdict, `scheduler` times the probes, `check` sends them, `room` says how many at a time. Nothing here decides what is
 //! answered.
 #![forbid(unsafe_code)]
 
 pub mod check;
+pub mod room;
 pub mod scheduler;
 pub mod state;
 

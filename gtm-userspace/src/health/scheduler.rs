@@ -77,11 +77,6 @@ impl<P: Probe> Scheduler<P> {
         lock(&self.states).clone()
     }
 
-    /// How many probes may run at the same time.
-    pub fn capacity(&self) -> usize {
-        self.prober.capacity()
-    }
-
     /// What is known of one check now.
     pub fn state(&self, check: CheckId) -> Option<CheckState> {
         lock(&self.states).get(check.0).cloned()

@@ -12,11 +12,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::sys::resource::{Resource, getrlimit};
 use tokio::net::lookup_host;
 use tokio::sync::Semaphore;
 use tokio_rustls::rustls::{self, RootCertStore};
 
+use super::room;
 use super::scheduler::Probe;
 use crate::config::model::{CheckKind, Target};
 use crate::name::Name;
@@ -93,12 +93,6 @@ pub enum ProbeError {
 /// with it, also after the probe was cut.
 const MAX_LOOKUPS: usize = 64;
 
-/// Probes at the same time whatever the open-file limit: an https probe holds about 50 KB while it runs.
-const MAX_PROBES: usize = 8192;
-
-/// Probes at the same time that any process can afford.
-const MIN_PROBES: usize = 16;
-
 impl Prober {
     /// A prober that verifies certificates against the root certificates of the host, read once, now.
     pub fn new() -> Result<Self, rustls::Error> {
@@ -111,7 +105,7 @@ impl Prober {
             pinger: ping::Pinger::default(),
             tls: tls::Connectors::new(roots)?,
             lookups: Arc::new(Semaphore::new(MAX_LOOKUPS)),
-            capacity: capacity(),
+            capacity: room::capacity(room::open_files()),
         })
     }
 
@@ -152,13 +146,6 @@ impl Probe for Prober {
             CheckKind::Http(check) => http::probe(address, target, check, &self.tls).await,
         }
     }
-}
-
-/// Each probe has one socket, so half of the open-file limit is theirs; the other half stays for the server's
-/// connections, the maps and the files.
-fn capacity() -> usize {
-    let (files, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or_default();
-    usize::try_from(files / 2).unwrap_or(MAX_PROBES).clamp(MIN_PROBES, MAX_PROBES)
 }
 
 /// The error of a system call as a lower-case phrase without its number.
