@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+mod health;
 mod prefixes;
 mod program;
 mod report;
@@ -36,12 +37,15 @@ struct Arguments {
 enum Part {
     /// What the XDP program takes for one packet.
     Program,
+    /// What checking 100,000 addresses takes.
+    Health,
 }
 
 impl Part {
     fn measure(self, rounds: u32, only: &str, report: &mut Report) -> anyhow::Result<()> {
         match self {
             Self::Program => program::measure(rounds, only, report),
+            Self::Health => health::measure(only, report),
         }
     }
 }

@@ -54,16 +54,36 @@ pub(crate) enum Unit {
     /// Nanoseconds.
     #[serde(rename = "ns")]
     Nanoseconds,
+    /// Milliseconds.
+    #[serde(rename = "ms")]
+    Milliseconds,
     /// One figure divided by another.
     #[serde(rename = "ratio")]
     Ratio,
+    /// Seconds of CPU in a second.
+    #[serde(rename = "cores")]
+    Cores,
+    /// So many in a second.
+    #[serde(rename = "1/s")]
+    PerSecond,
+    /// Bytes.
+    #[serde(rename = "B")]
+    Bytes,
+    /// So many.
+    #[serde(rename = "count")]
+    Count,
 }
 
 impl Unit {
     fn sign(self) -> &'static str {
         match self {
             Self::Nanoseconds => "ns",
+            Self::Milliseconds => "ms",
             Self::Ratio => "x",
+            Self::Cores => "cores",
+            Self::PerSecond => "1/s",
+            Self::Bytes => "B",
+            Self::Count => "",
         }
     }
 }

@@ -38,6 +38,7 @@ impl Purpose {
             Self::Test => "test",
             Self::Fuzz => "fuzz",
             Self::Kernels => "kernels",
+            Self::Bench => "bench",
         }
     }
 }
@@ -130,8 +131,8 @@ pub(crate) const REQUIREMENTS: &[Requirement] = &[
     },
     Requirement {
         name: "ip",
-        why: "creates the namespaces and links of the scenario",
-        needed_for: SCENARIO,
+        why: "creates the namespaces and links of the scenario and of benchmarks",
+        needed_for: &[Purpose::Run, Purpose::Test, Purpose::Bench],
         probe: || probe_program("ip"),
         remedy: Remedy::Packages(&["iproute2"]),
     },
