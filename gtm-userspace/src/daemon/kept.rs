@@ -136,3 +136,55 @@ pub(super) fn batch_of(events: Vec<Event>, memory: &BTreeMap<String, Option<Stri
 fn identity_of(model: &Model, check: &Check) -> String {
     identity_text(&check.target, model.template(check.template))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config;
+    use crate::config::model::Verdict;
+    use crate::event::EventKind;
+
+    #[test]
+    fn what_is_kept_already_is_not_kept_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../etc/demo/gtm.toml");
+        let mut model = config::load(&path).unwrap_or_else(|errors| panic!("{errors}")).model;
+        model.store.file = folder.path().join("gtm.redb");
+        let (mut kept, _) = Kept::open(&model).unwrap();
+        let passing = CheckState { verdict: Verdict::Passing, since: 1, last_error: None };
+        let failed = CheckState { verdict: Verdict::Failed, since: 2, last_error: Some("cut".to_owned()) };
+
+        let mut add = |kept: &mut Kept, state: &CheckState, is_new: bool| {
+            let mut batch = Batch::default();
+            kept.add_health(&mut batch, &model, &model.checks[0], state.clone());
+            assert_eq!(batch.is_empty(), !is_new, "{state:?}");
+            kept.put(batch);
+        };
+        add(&mut kept, &passing, true);
+        add(&mut kept, &passing, false);
+        add(&mut kept, &failed, true);
+        add(&mut kept, &failed, false);
+        add(&mut kept, &passing, true);
+        drop(kept);
+        let (kept, _) = Kept::open(&model).unwrap();
+        assert_eq!(kept.health().values().collect::<Vec<_>>(), [&passing]);
+    }
+
+    #[test]
+    fn a_batch_has_events_in_their_order_and_the_last_of_what_is_remembered() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("gtm.redb")).unwrap();
+        let memory = |value: Option<&str>| BTreeMap::from([("key".to_owned(), value.map(str::to_owned))]);
+        let mut batch = Batch::default();
+        for (object, value) in [("first", Some("1")), ("second", None), ("third", Some("3"))] {
+            let event = events::event(EventKind::AddressDown, object, "a test");
+            batch.append(batch_of(vec![event], &memory(value)));
+        }
+        let events = store.commit(&batch).unwrap();
+        let told: Vec<_> = events.iter().map(|event| (event.sequence, event.object.as_str())).collect();
+        assert_eq!(told, [(1, "first"), (2, "second"), (3, "third")]);
+        assert_eq!(store.memory().unwrap(), BTreeMap::from([("key".to_owned(), "3".to_owned())]));
+    }
+}
