@@ -6,7 +6,7 @@ use gtm_common::location::{is_client_v4, is_client_v6};
 use gtm_common::wire::{MAX_UDP_PAYLOAD, MIN_UDP_PAYLOAD, edns, rcode, rtype};
 
 use crate::frame::{Frame, OFFSET_MASK};
-use crate::packet::Packet;
+use crate::packet::{Packet, Window};
 use crate::question::Question;
 use crate::tables::{self, forget, forget_bool};
 
@@ -95,18 +95,17 @@ pub(crate) fn parse(
     if !question.has_additional {
         return if opt == end { Ok(parsed) } else { Err(bad) };
     }
+    let record: Window<{ edns::OPT_LEN }> = packet.window(opt).ok_or(bad)?;
     // Root owner and type; payload size; extended RCODE, version; flags; length of the options.
-    let is_root = packet.load::<u8>(opt).ok_or(bad)? == 0;
-    let is_opt = packet.load::<u16>(opt + 1).ok_or(bad)? == rtype::OPT.to_be();
-    if !is_root || !is_opt {
+    let [root, type0, type1, size0, size1, _, version, flags0] = record.load::<u64, 0>().to_ne_bytes();
+    if root != 0 || [type0, type1] != rtype::OPT.to_be_bytes() {
         return Err(bad);
     }
-    let version = packet.load::<u8>(opt + 6).ok_or(bad)?;
-    let payload = u16::from_be(packet.load(opt + 3).ok_or(bad)?);
+    let payload = u16::from_be_bytes([size0, size1]);
     parsed.present = true;
     parsed.limit = usize::from(payload.clamp(MIN_UDP_PAYLOAD, MAX_UDP_PAYLOAD));
-    parsed.dnssec_ok = u16::from_be(packet.load(opt + 7).ok_or(bad)?) & edns::DO != 0;
-    let options_len = usize::from(u16::from_be(packet.load(opt + 9).ok_or(bad)?));
+    parsed.dnssec_ok = u16::from_be_bytes([flags0, 0]) & edns::DO != 0;
+    let options_len = usize::from(u16::from_be(record.load::<u16, 9>()));
     let mut at = opt + edns::OPT_LEN;
     if at + options_len != end {
         return Err(bad);

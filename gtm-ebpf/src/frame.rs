@@ -4,7 +4,7 @@ use gtm_common::abi::{Listen, PerCpu};
 use gtm_common::checksum::Sum;
 use gtm_common::counters::Outcome;
 
-use crate::packet::Packet;
+use crate::packet::{Packet, Window};
 use crate::tables::{self, forget, forget_bool};
 
 const ETHERNET_LEN: usize = 14;
@@ -56,12 +56,13 @@ impl Frame {
 #[inline(always)]
 pub(crate) fn parse(packet: Packet, cpu: *const PerCpu) -> Result<Frame, Outcome> {
     let short = Outcome::PassedNotIp;
+    let ethernet: Window<ETHERNET_LEN> = packet.window(0).ok_or(short)?;
     // The lowest bit of the first byte marks group addresses: these are not for one host.
-    if packet.load::<u8>(0).ok_or(short)? & 1 != 0 {
+    if ethernet.load::<u8, 0>() & 1 != 0 {
         return Err(short);
     }
     let mut ip = ETHERNET_LEN;
-    let mut protocol = packet.load::<u16>(ip - 2).ok_or(short)?;
+    let mut protocol = ethernet.load::<u16, { ETHERNET_LEN - 2 }>();
     for _ in 0..2 {
         if protocol == 0x8100_u16.to_be() || protocol == 0x88a8_u16.to_be() {
             ip += VLAN_LEN;
@@ -85,86 +86,98 @@ pub(crate) fn parse(packet: Packet, cpu: *const PerCpu) -> Result<Frame, Outcome
 #[inline(always)]
 fn parse_v4(packet: Packet, ip: usize) -> Result<Frame, Outcome> {
     let not_udp = Outcome::PassedNotUdp;
-    // Version 4 and five words of header; protocol; neither "more fragments" nor an offset.
-    if packet.load::<u8>(ip).ok_or(not_udp)? != 0x45
-        || packet.load::<u8>(ip + 9).ok_or(not_udp)? != UDP
-        || packet.load::<u16>(ip + 6).ok_or(not_udp)? & 0x3fff_u16.to_be() != 0
-    {
+    let headers: Window<{ IPV4_LEN + UDP_LEN }> = packet.window(ip).ok_or(not_udp)?;
+    // Version 4 and five words of header; length; neither "more fragments" nor an offset.
+    let first = headers.load::<u64, 0>();
+    let [version, _, len0, len1, _, _, fragment0, fragment1] = first.to_ne_bytes();
+    // Time to live, protocol, checksum.
+    let second = headers.load::<u32, 8>();
+    let [_, protocol, ..] = second.to_ne_bytes();
+    if version != 0x45 || protocol != UDP || [fragment0 & 0x3f, fragment1] != [0, 0] {
         return Err(not_udp);
     }
-    let destination = packet.load::<u32>(ip + 16).ok_or(not_udp)?;
-    let mut address_be = [0; 16];
+    let (sender, destination) = (headers.load::<u32, 12>(), headers.load::<u32, 16>());
+    let udp = Udp::new(headers.load::<u64, IPV4_LEN>());
     let [a, b, c, d] = destination.to_ne_bytes();
-    address_be[0] = a;
-    address_be[1] = b;
-    address_be[2] = c;
-    address_be[3] = d;
-    let udp = ip + IPV4_LEN;
-    let (sender_port, udp_len) = served(packet, udp, address_be, 4)?;
+    let address_be = [a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    if !tables::is_served(&Listen { address_be, port_be: udp.port_be, ip_version: 4 }) {
+        return Err(Outcome::PassedNotServed);
+    }
     let mut sum = Sum::default();
-    sum.add_u64(packet.load(ip).ok_or(not_udp)?);
-    sum.add_u64(packet.load(ip + 8).ok_or(not_udp)?);
+    sum.add_u64(first);
+    sum.add_u32(second);
+    sum.add_u32(sender);
     sum.add_u32(destination);
-    let total_len = usize::from(u16::from_be(packet.load(ip + 2).ok_or(not_udp)?));
-    if sum.fold() != 0xffff || total_len != IPV4_LEN + udp_len {
+    let total_len = usize::from(u16::from_be_bytes([len0, len1]));
+    if sum.fold() != 0xffff || total_len != IPV4_LEN + udp.len {
         return Err(not_udp);
     }
-    let sender = u32::from_be(packet.load(ip + 12).ok_or(not_udp)?);
+    let sender = u32::from_be(sender);
     let first = sender >> 24;
-    if sender_port == 0 || first == 0 || first == 127 || first >= 224 {
+    let end = udp.end(packet, ip + IPV4_LEN)?;
+    if udp.sender_port == 0 || first == 0 || first == 127 || first >= 224 {
         return Err(Outcome::PassedBadSender);
     }
-    Ok(Frame {
-        ip,
-        udp,
-        end: udp + udp_len,
-        sender: Sender { is_v6: false, high: u64::from(sender) << 32, low: 0 },
-    })
+    let sender = Sender { is_v6: false, high: u64::from(sender) << 32, low: 0 };
+    Ok(Frame { ip, udp: ip + IPV4_LEN, end, sender })
 }
 
 #[inline(always)]
 fn parse_v6(packet: Packet, ip: usize) -> Result<Frame, Outcome> {
     let not_udp = Outcome::PassedNotUdp;
-    if packet.load::<u8>(ip).ok_or(not_udp)? >> 4 != 6 || packet.load::<u8>(ip + 6).ok_or(not_udp)? != UDP {
+    let headers: Window<{ IPV6_LEN + UDP_LEN }> = packet.window(ip).ok_or(not_udp)?;
+    // Version; length of the payload, next header.
+    let [version, _, _, _, len0, len1, next, _] = headers.load::<u64, 0>().to_ne_bytes();
+    if version >> 4 != 6 || next != UDP {
         return Err(not_udp);
     }
-    let high = packet.load::<u64>(ip + 24).ok_or(not_udp)?.to_ne_bytes();
-    let low = packet.load::<u64>(ip + 32).ok_or(not_udp)?.to_ne_bytes();
+    let udp = Udp::new(headers.load::<u64, IPV6_LEN>());
     let mut address_be = [0; 16];
-    address_be[..8].copy_from_slice(&high);
-    address_be[8..].copy_from_slice(&low);
-    let udp = ip + IPV6_LEN;
-    let (sender_port, udp_len) = served(packet, udp, address_be, 6)?;
-    let payload_len = usize::from(u16::from_be(packet.load(ip + 4).ok_or(not_udp)?));
-    // Without a checksum it is discarded (RFC 8200 section 8.1): that is for the stack.
-    if payload_len != udp_len || packet.load::<u16>(udp + 6).ok_or(not_udp)? == 0 {
-        return Err(not_udp);
-    }
-    let high = u64::from_be(packet.load(ip + 8).ok_or(not_udp)?);
-    let low = u64::from_be(packet.load(ip + 16).ok_or(not_udp)?);
-    // Multicast, and the unspecified and loopback addresses.
-    if sender_port == 0 || high >> 56 == 0xff || (high == 0 && low <= 1) {
-        return Err(Outcome::PassedBadSender);
-    }
-    Ok(Frame { ip, udp, end: udp + udp_len, sender: Sender { is_v6: true, high, low } })
-}
-
-/// The sender's port and the length of a datagram that lies within the frame and is for an address and port we serve.
-#[inline(always)]
-fn served(
-    packet: Packet,
-    udp: usize,
-    address_be: [u8; 16],
-    ip_version: u16,
-) -> Result<(u16, usize), Outcome> {
-    let not_udp = Outcome::PassedNotUdp;
-    let port_be = packet.load::<u16>(udp + 2).ok_or(not_udp)?.to_ne_bytes();
-    if !tables::is_served(&Listen { address_be, port_be, ip_version }) {
+    address_be[..8].copy_from_slice(&headers.load::<u64, 24>().to_ne_bytes());
+    address_be[8..].copy_from_slice(&headers.load::<u64, 32>().to_ne_bytes());
+    if !tables::is_served(&Listen { address_be, port_be: udp.port_be, ip_version: 6 }) {
         return Err(Outcome::PassedNotServed);
     }
-    let len = usize::from(u16::from_be(packet.load(udp + 4).ok_or(not_udp)?));
-    if len < UDP_LEN || udp + len > packet.len() || udp + len > MAX_END {
+    // Without a checksum it is discarded (RFC 8200 section 8.1): that is for the stack.
+    if usize::from(u16::from_be_bytes([len0, len1])) != udp.len || !udp.has_checksum {
         return Err(not_udp);
     }
-    Ok((packet.load(udp).ok_or(not_udp)?, len))
+    let end = udp.end(packet, ip + IPV6_LEN)?;
+    let (high, low) = (u64::from_be(headers.load::<u64, 8>()), u64::from_be(headers.load::<u64, 16>()));
+    // Multicast, and the unspecified and loopback addresses.
+    if udp.sender_port == 0 || high >> 56 == 0xff || (high == 0 && low <= 1) {
+        return Err(Outcome::PassedBadSender);
+    }
+    Ok(Frame { ip, udp: ip + IPV6_LEN, end, sender: Sender { is_v6: true, high, low } })
+}
+
+/// What a UDP header says.
+struct Udp {
+    sender_port: u16,
+    port_be: [u8; 2],
+    len: usize,
+    has_checksum: bool,
+}
+
+impl Udp {
+    #[inline(always)]
+    fn new(header: u64) -> Self {
+        let [from0, from1, to0, to1, len0, len1, sum0, sum1] = header.to_ne_bytes();
+        Self {
+            sender_port: u16::from_be_bytes([from0, from1]),
+            port_be: [to0, to1],
+            len: usize::from(u16::from_be_bytes([len0, len1])),
+            has_checksum: [sum0, sum1] != [0, 0],
+        }
+    }
+
+    /// Offset of the first byte after a datagram that begins at `at` and lies within the frame.
+    #[inline(always)]
+    fn end(&self, packet: Packet, at: usize) -> Result<usize, Outcome> {
+        let end = at + self.len;
+        if self.len < UDP_LEN || end > packet.len() || end > MAX_END {
+            return Err(Outcome::PassedNotUdp);
+        }
+        Ok(end)
+    }
 }

@@ -34,6 +34,14 @@ impl Packet {
         frame_len == self.len() as u64
     }
 
+    /// `N` bytes from this offset on; `None` where they are not all there.
+    #[inline(always)]
+    pub(crate) fn window<const N: usize>(self, offset: usize) -> Option<Window<N>> {
+        // Opaque, so that what was checked is what is accessed.
+        let address = opaque(self.start + offset);
+        if address + N > self.end { None } else { Some(Window(address)) }
+    }
+
     /// Loads a plain number at this offset, at any alignment; `None` past the end.
     #[inline(always)]
     pub(crate) fn load<T: Number>(self, offset: usize) -> Option<T> {
@@ -55,6 +63,28 @@ impl Packet {
         // SAFETY: the bytes lie within the packet, which nothing else accesses.
         unsafe { ptr::write_unaligned(ptr::with_exposed_provenance_mut(address), value) };
         Some(())
+    }
+}
+
+/// `N` bytes of the packet, whose bounds were checked once.
+#[derive(Clone, Copy)]
+pub(crate) struct Window<const N: usize>(usize);
+
+impl<const N: usize> Window<N> {
+    /// Loads a plain number `AT` bytes on.
+    #[inline(always)]
+    pub(crate) fn load<T: Number, const AT: usize>(self) -> T {
+        const { assert!(AT + size_of::<T>() <= N) };
+        // SAFETY: the bytes lie within the packet, which nothing else accesses, and every bit pattern is a number.
+        unsafe { ptr::read_unaligned(ptr::with_exposed_provenance(self.0 + AT)) }
+    }
+
+    /// Stores a plain number `AT` bytes on.
+    #[inline(always)]
+    pub(crate) fn store<T: Number, const AT: usize>(self, value: T) {
+        const { assert!(AT + size_of::<T>() <= N) };
+        // SAFETY: the bytes lie within the packet, which nothing else accesses.
+        unsafe { ptr::write_unaligned(ptr::with_exposed_provenance_mut(self.0 + AT), value) };
     }
 }
 

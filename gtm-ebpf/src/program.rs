@@ -14,6 +14,7 @@ use crate::edns::Edns;
 use crate::frame::{Frame, OFFSET_MASK};
 use crate::packet::{Packet, opaque};
 use crate::question::Question;
+use crate::reply::Layout;
 use crate::{answer, edns, frame, question, reply, tables};
 
 /// A query.
@@ -32,6 +33,7 @@ pub(crate) struct AtHand {
     pub(crate) query: Query,
     pub(crate) found: Found,
     pub(crate) chosen: Chosen,
+    pub(crate) layout: Layout,
 }
 
 /// What a step gives that leads to the next one: no outcome has this number.
@@ -40,43 +42,42 @@ const NEXT: u32 = u32::MAX;
 /// The XDP program.
 #[xdp(frags)]
 pub(crate) fn gtm(context: XdpContext) -> u32 {
+    let (Some(cpu), Some(at_hand)) = (tables::per_cpu(), tables::at_hand()) else {
+        return xdp_action::XDP_PASS;
+    };
+    let context = context.ctx;
     // The compiler would leave out the checks of what it sees the functions give; the verifier sees any number.
     let given = |outcome: u32| opaque(outcome as usize) as u32;
-    let mut outcome = given(gtm_read_question(context.ctx));
+    let mut outcome = given(gtm_read_question(context, cpu, at_hand));
     if outcome == NEXT {
-        outcome = given(gtm_read_edns(context.ctx));
+        outcome = given(gtm_read_edns(context, cpu, at_hand));
     }
     // A name with a zero byte in a label has not ended there.
     if outcome == Outcome::PassedBadQuestion as u32 || outcome == Outcome::PassedBadEdns as u32 {
-        outcome = given(gtm_reread_question(context.ctx));
+        outcome = given(gtm_reread_question(context, cpu, at_hand));
         if outcome == NEXT {
-            outcome = given(gtm_read_edns(context.ctx));
+            outcome = given(gtm_read_edns(context, cpu, at_hand));
         }
     }
     if outcome == NEXT {
-        outcome = given(gtm_find());
+        outcome = given(gtm_find(cpu, at_hand));
     }
     if outcome == NEXT {
-        outcome = given(gtm_choose());
+        outcome = given(gtm_choose(context, cpu, at_hand));
     }
     if outcome == NEXT {
-        outcome = given(gtm_make_room(context.ctx));
+        outcome = given(gtm_reply(context, cpu, at_hand));
     }
-    if outcome == NEXT {
-        outcome = given(gtm_reply(context.ctx));
+    // SAFETY: `at_hand` points to this CPU's map value; whatever is written there are truths.
+    let (has_pointers, has_subnet) =
+        unsafe { ((*at_hand).chosen.records.has_pointers, (*at_hand).query.edns.has_ecs) };
+    if is_answer(outcome) && has_pointers {
+        outcome = given(gtm_finish_pointers(context, cpu, at_hand, outcome));
     }
-    if let Some(at_hand) = tables::at_hand() {
-        // SAFETY: `at_hand` points to this CPU's map value; whatever is written there are truths.
-        let (has_pointers, has_subnet) =
-            unsafe { ((*at_hand).chosen.records.has_pointers, (*at_hand).query.edns.has_ecs) };
-        if is_answer(outcome) && has_pointers {
-            outcome = given(gtm_finish_pointers(context.ctx, outcome));
-        }
-        if is_answer(outcome) && has_subnet {
-            outcome = given(gtm_write_subnet(context.ctx, outcome));
-        }
+    if is_answer(outcome) && has_subnet {
+        outcome = given(gtm_write_subnet(context, cpu, at_hand, outcome));
     }
-    end(outcome)
+    end(cpu, outcome)
 }
 
 /// True for the number of an outcome that is an answer.
@@ -88,13 +89,14 @@ fn is_answer(outcome: u32) -> bool {
 
 /// Runs a step with the CPU's room: [`NEXT`], or the outcome as a number.
 #[inline(always)]
-fn step(run: impl FnOnce(*mut PerCpu, &mut AtHand) -> Result<(), Outcome>) -> u32 {
-    let (Some(cpu), Some(at_hand)) = (tables::per_cpu(), tables::at_hand()) else {
+fn step(cpu: *mut PerCpu, at_hand: *mut AtHand, run: impl FnOnce(&mut AtHand) -> Result<(), Outcome>) -> u32 {
+    // To the verifier, what a function is given may be null.
+    if cpu.is_null() || at_hand.is_null() {
         return Outcome::PassedNoBlock as u32;
-    };
+    }
     // SAFETY: `at_hand` points to this CPU's map value, which is ours while a packet is at hand; each step runs after those
     // that write what it reads.
-    match run(cpu, unsafe { &mut *at_hand }) {
+    match run(unsafe { &mut *at_hand }) {
         Ok(()) => NEXT,
         Err(outcome) => outcome as u32,
     }
@@ -102,10 +104,8 @@ fn step(run: impl FnOnce(*mut PerCpu, &mut AtHand) -> Result<(), Outcome>) -> u3
 
 /// Counts what became of the packet, and says what becomes of it now.
 #[inline(always)]
-fn end(outcome: u32) -> u32 {
-    if let Some(cpu) = tables::per_cpu() {
-        tables::count(cpu, outcome);
-    }
+fn end(cpu: *mut PerCpu, outcome: u32) -> u32 {
+    tables::count(cpu, outcome);
     if is_answer(outcome) {
         xdp_action::XDP_TX
     } else if outcome == Outcome::DroppedInternal as u32 {
@@ -118,9 +118,9 @@ fn end(outcome: u32) -> u32 {
 /// Reads the query up to its question.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn gtm_read_question(context: *mut xdp_md) -> u32 {
+extern "C" fn gtm_read_question(context: *mut xdp_md, cpu: *mut PerCpu, at_hand: *mut AtHand) -> u32 {
     let context = XdpContext::new(context);
-    step(|cpu, AtHand { query, .. }| {
+    step(cpu, at_hand, |AtHand { query, .. }| {
         let packet = Packet::new(&context);
         let frame = frame::parse(packet, cpu)?;
         if !packet.is_whole(&context) {
@@ -135,8 +135,8 @@ extern "C" fn gtm_read_question(context: *mut xdp_md) -> u32 {
 /// Reads the question again, label by label.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn gtm_reread_question(context: *mut xdp_md) -> u32 {
-    step(|cpu, AtHand { query, .. }| {
+extern "C" fn gtm_reread_question(context: *mut xdp_md, cpu: *mut PerCpu, at_hand: *mut AtHand) -> u32 {
+    step(cpu, at_hand, |AtHand { query, .. }| {
         // The masks take nothing away; the verifier knows nothing of what was kept.
         let frame =
             Frame { udp: query.frame.udp & OFFSET_MASK, end: query.frame.end & OFFSET_MASK, ..query.frame };
@@ -149,8 +149,8 @@ extern "C" fn gtm_reread_question(context: *mut xdp_md) -> u32 {
 /// Reads what follows the question.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn gtm_read_edns(context: *mut xdp_md) -> u32 {
-    step(|cpu, AtHand { query, .. }| {
+extern "C" fn gtm_read_edns(context: *mut xdp_md, cpu: *mut PerCpu, at_hand: *mut AtHand) -> u32 {
+    step(cpu, at_hand, |AtHand { query, .. }| {
         let packet = Packet::new(&XdpContext::new(context));
         query.edns = edns::parse(packet, &query.frame, &query.question, cpu)?;
         Ok(())
@@ -160,34 +160,31 @@ extern "C" fn gtm_read_edns(context: *mut xdp_md) -> u32 {
 /// Finds what is known of the name.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn gtm_find() -> u32 {
-    step(|cpu, AtHand { query, found, .. }| {
+extern "C" fn gtm_find(cpu: *mut PerCpu, at_hand: *mut AtHand) -> u32 {
+    step(cpu, at_hand, |AtHand { query, found, .. }| {
         *found = answer::find(query, cpu)?;
         Ok(())
     })
 }
 
-/// Chooses what answers.
+/// Chooses what answers, and gives the frame the length of the answer.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn gtm_choose() -> u32 {
-    step(|cpu, AtHand { query, found, chosen }| answer::choose(query, found, chosen, cpu))
-}
-
-/// Gives the frame the length of the answer.
-#[unsafe(no_mangle)]
-#[inline(never)]
-extern "C" fn gtm_make_room(context: *mut xdp_md) -> u32 {
-    step(|cpu, at_hand| reply::make_room(&XdpContext::new(context), at_hand, cpu))
+extern "C" fn gtm_choose(context: *mut xdp_md, cpu: *mut PerCpu, at_hand: *mut AtHand) -> u32 {
+    step(cpu, at_hand, |AtHand { query, found, chosen, layout }| {
+        answer::choose(query, found, chosen, cpu)?;
+        *layout = reply::make_room(&XdpContext::new(context), query, chosen, cpu)?;
+        Ok(())
+    })
 }
 
 /// Writes the answer in place, but for its pointers and the client subnet.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn gtm_reply(context: *mut xdp_md) -> u32 {
-    let (Some(cpu), Some(at_hand)) = (tables::per_cpu(), tables::at_hand()) else {
+extern "C" fn gtm_reply(context: *mut xdp_md, cpu: *mut PerCpu, at_hand: *mut AtHand) -> u32 {
+    if cpu.is_null() || at_hand.is_null() {
         return Outcome::DroppedInternal as u32;
-    };
+    }
     // SAFETY: `at_hand` points to this CPU's map value, written before. Shared: of what nobody else can change the compiler
     // makes copies, which the verifier follows twice as long.
     reply::send(&XdpContext::new(context), unsafe { &*at_hand }, cpu) as u32
@@ -196,8 +193,13 @@ extern "C" fn gtm_reply(context: *mut xdp_md) -> u32 {
 /// Puts the compression pointers of the answer right; gives the outcome that it is given.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn gtm_finish_pointers(context: *mut xdp_md, outcome: u32) -> u32 {
-    finish(outcome, |cpu, at_hand| {
+extern "C" fn gtm_finish_pointers(
+    context: *mut xdp_md,
+    cpu: *mut PerCpu,
+    at_hand: *mut AtHand,
+    outcome: u32,
+) -> u32 {
+    finish(cpu, at_hand, outcome, |at_hand| {
         reply::finish_pointers(Packet::new(&XdpContext::new(context)), at_hand, cpu)
     })
 }
@@ -205,18 +207,30 @@ extern "C" fn gtm_finish_pointers(context: *mut xdp_md, outcome: u32) -> u32 {
 /// Writes the client subnet into an answer that has one; gives the outcome that it is given.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn gtm_write_subnet(context: *mut xdp_md, outcome: u32) -> u32 {
-    finish(outcome, |_, at_hand| reply::write_subnet(Packet::new(&XdpContext::new(context)), at_hand))
+extern "C" fn gtm_write_subnet(
+    context: *mut xdp_md,
+    cpu: *mut PerCpu,
+    at_hand: *mut AtHand,
+    outcome: u32,
+) -> u32 {
+    finish(cpu, at_hand, outcome, |at_hand| {
+        reply::write_subnet(Packet::new(&XdpContext::new(context)), at_hand)
+    })
 }
 
 /// Runs what finishes an answer: the outcome, but where a bound does not hold.
 #[inline(always)]
-fn finish(outcome: u32, run: impl FnOnce(*mut PerCpu, &AtHand) -> Option<()>) -> u32 {
-    let (Some(cpu), Some(at_hand)) = (tables::per_cpu(), tables::at_hand()) else {
+fn finish(
+    cpu: *mut PerCpu,
+    at_hand: *mut AtHand,
+    outcome: u32,
+    run: impl FnOnce(&AtHand) -> Option<()>,
+) -> u32 {
+    if cpu.is_null() || at_hand.is_null() {
         return Outcome::DroppedInternal as u32;
-    };
+    }
     // SAFETY: `at_hand` points to this CPU's map value, written before.
-    match run(cpu, unsafe { &*at_hand }) {
+    match run(unsafe { &*at_hand }) {
         Some(()) => outcome,
         None => Outcome::DroppedInternal as u32,
     }

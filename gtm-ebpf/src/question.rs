@@ -10,7 +10,7 @@ use gtm_common::wire::{HEADER_LEN, MAX_LABEL, MAX_NAME, class, flags, rcode};
 
 use crate::closest::MAX_LABELS;
 use crate::frame::{Frame, OFFSET_MASK};
-use crate::packet::{Packet, opaque};
+use crate::packet::{Packet, Window, opaque};
 use crate::tables::{self, forget};
 
 /// Bits of the first byte of the flags.
@@ -59,8 +59,9 @@ pub(crate) fn parse(
     if dns + HEADER_LEN > frame.end {
         return Err(not_query);
     }
-    let [id0, id1, flags0, _, qd0, qd1, an0, an1] = packet.load::<u64>(dns).ok_or(not_query)?.to_ne_bytes();
-    let [ns0, ns1, ar0, ar1] = packet.load::<u32>(dns + 8).ok_or(not_query)?.to_ne_bytes();
+    let header: Window<HEADER_LEN> = packet.window(dns).ok_or(not_query)?;
+    let [id0, id1, flags0, _, qd0, qd1, an0, an1] = header.load::<u64, 0>().to_ne_bytes();
+    let [ns0, ns1, ar0, ar1] = header.load::<u32, 8>().to_ne_bytes();
     if flags0 & QR != 0 {
         return Err(not_query);
     }

@@ -2,15 +2,16 @@
 
 use aya_ebpf::helpers::{bpf_xdp_adjust_head, bpf_xdp_adjust_tail};
 use aya_ebpf::programs::XdpContext;
-use gtm_common::abi::{MAX_ANSWER, MAX_NSID, MAX_POINTERS, PerCpu};
+use gtm_common::abi::{BlockHead, MAX_ANSWER, MAX_NSID, MAX_POINTERS, PerCpu};
 use gtm_common::checksum::Sum;
 use gtm_common::counters::Outcome;
 use gtm_common::wire::{HEADER_LEN, MAX_NAME, MAX_UDP_PAYLOAD, edns, flags, rcode, rtype};
 
+use crate::answer::Chosen;
 use crate::choice::Answer;
 use crate::edns::{ECS_HEAD, Ecs, Edns, OPTION_HEAD};
 use crate::frame::{OFFSET_MASK, UDP_LEN};
-use crate::packet::{Packet, opaque};
+use crate::packet::{Packet, Window, opaque};
 use crate::program::{AtHand, Query};
 use crate::tables::{self, forget};
 
@@ -75,39 +76,25 @@ struct Sent {
     truncated: u8,
 }
 
-/// Offsets of the parts of the frame.
+/// What the message is made of behind the question.
 #[derive(Clone, Copy)]
-struct Places {
-    ip: usize,
-    udp: usize,
-    dns: usize,
-    question_end: usize,
-}
-
-/// All that an answer is made of.
-struct Reply<'a> {
-    at_hand: &'a AtHand,
-    places: Places,
-    options: Options,
-    answer: Answer,
+pub(crate) struct Layout {
+    /// The records.
     sent: Sent,
+    /// The options of the OPT record.
+    options: Options,
+    /// Offset of the OPT record in the frame, or the end of the message.
+    opt_at: usize,
 }
 
-impl<'a> Reply<'a> {
+impl Layout {
+    /// What fits of an answer. The masks take nothing away; the verifier knows nothing of what was kept.
     #[inline(always)]
-    fn new(at_hand: &'a AtHand, cpu: *const PerCpu) -> Option<Self> {
-        let AtHand { query: Query { frame, question, edns }, chosen, .. } = at_hand;
-        let answer = chosen.records.answer(cpu)?;
-        let head = &answer.head;
-        // The masks take nothing away; the verifier knows nothing of what was kept.
-        let places = Places {
-            ip: frame.ip & OFFSET_MASK,
-            udp: frame.udp & OFFSET_MASK,
-            dns: frame.dns() & OFFSET_MASK,
-            question_end: question.end & OFFSET_MASK,
-        };
+    fn new(query: &Query, chosen: &Chosen, head: &BlockHead, cpu: *const PerCpu) -> Option<Self> {
+        let Query { frame, question, edns } = query;
+        let question_end = question.end & OFFSET_MASK;
         let options = Options::new(edns, chosen.extended_error);
-        let empty_len = places.question_end - places.dns + opt_len(edns, &options);
+        let empty_len = question_end - (frame.dns() & OFFSET_MASK) + opt_len(edns, &options);
         let (len, full_len) = (usize::from(head.len), usize::from(head.full_len));
         let sent = if empty_len + full_len <= edns.limit {
             let additionals = head.additionals.wrapping_add(head.optionals);
@@ -118,36 +105,37 @@ impl<'a> Reply<'a> {
             Sent { len: 0, counts: [0; 3], truncated: (flags::TC >> 8) as u8 }
         };
         let sent = Sent { len: forget(cpu, sent.len, LEN_MASK), ..sent };
-        (sent.len <= MAX_ANSWER).then_some(Self { at_hand, places, options, answer, sent })
-    }
-
-    /// Offset of the OPT record, or the end of the message.
-    #[inline(always)]
-    fn opt_at(&self) -> usize {
-        self.places.question_end + self.sent.len
+        (sent.len <= MAX_ANSWER).then_some(Self { sent, options, opt_at: question_end + sent.len })
     }
 }
 
-/// Gives the frame the length of the answer. Whatever fails leaves the packet untouched.
+/// Gives the frame the length of the answer, and says what that is made of. Whatever fails leaves the packet untouched.
 #[inline(always)]
-pub(crate) fn make_room(context: &XdpContext, at_hand: &AtHand, cpu: *const PerCpu) -> Result<(), Outcome> {
-    let reply = Reply::new(at_hand, cpu).ok_or(Outcome::PassedNoBlock)?;
-    let end = reply.opt_at() + opt_len(&at_hand.query.edns, &reply.options);
+pub(crate) fn make_room(
+    context: &XdpContext,
+    query: &Query,
+    chosen: &Chosen,
+    cpu: *const PerCpu,
+) -> Result<Layout, Outcome> {
+    let answer = chosen.records.answer(cpu).ok_or(Outcome::PassedNoBlock)?;
+    let layout = Layout::new(query, chosen, &answer.head, cpu).ok_or(Outcome::PassedNoBlock)?;
+    let end = layout.opt_at + opt_len(&query.edns, &layout.options);
     let growth = end as i32 - Packet::new(context).len() as i32;
-    resize(context, growth, reply.places.question_end, cpu)
+    resize(context, growth, query.question.end & OFFSET_MASK, cpu)?;
+    Ok(layout)
 }
 
 /// Writes the answer, for which there is room, but for the pointers that lack the length of the QNAME and the client
 /// subnet.
 #[inline(always)]
 pub(crate) fn send(context: &XdpContext, at_hand: &AtHand, cpu: *const PerCpu) -> Outcome {
-    let Some(reply) = Reply::new(at_hand, cpu) else { return Outcome::DroppedInternal };
-    if write(Packet::new(context), &reply, cpu).is_none() {
+    let Some(answer) = at_hand.chosen.records.answer(cpu) else { return Outcome::DroppedInternal };
+    if write(Packet::new(context), at_hand, &answer, cpu).is_none() {
         return Outcome::DroppedInternal;
     }
-    let rcode = reply.answer.head.flags & RCODE;
+    let rcode = answer.head.flags & RCODE;
     let is_error = rcode != rcode::NOERROR && rcode != rcode::NXDOMAIN;
-    if reply.sent.truncated != 0 {
+    if at_hand.layout.sent.truncated != 0 {
         Outcome::AnsweredTruncated
     } else if is_error || at_hand.query.edns.rcode != rcode::NOERROR {
         Outcome::AnsweredError
@@ -188,37 +176,36 @@ fn move_to_head(packet: Packet, from: usize, len: usize, cpu: *const PerCpu) -> 
     packet.store(last_at, last)
 }
 
-/// Writes the answer from the last part to the first, and so has every sum when the UDP header needs it.
+/// Writes the answer from the last part to the first, and so has every sum when the UDP header needs it. The masks take
+/// nothing away; the verifier knows nothing of what was kept.
 #[inline(always)]
-fn write(packet: Packet, reply: &Reply<'_>, cpu: *const PerCpu) -> Option<()> {
-    let Reply {
-        at_hand: AtHand { query: Query { frame, question, edns }, chosen, .. },
-        places,
-        options,
-        answer,
-        sent,
-    } = reply;
-    let dns = places.dns;
-    let opt_at = forget(cpu, reply.opt_at(), OFFSET_MASK);
+fn write(packet: Packet, at_hand: &AtHand, answer: &Answer, cpu: *const PerCpu) -> Option<()> {
+    let AtHand { query: Query { frame, question, edns }, chosen, layout, .. } = at_hand;
+    let (sent, options) = (&layout.sent, &layout.options);
+    let dns = frame.dns() & OFFSET_MASK;
+    let (question_end, opt_at) = (question.end & OFFSET_MASK, layout.opt_at & OFFSET_MASK);
     // Offsets of the pieces within the DNS message; it begins at an even offset of the UDP datagram.
     let mut sum = question.sum;
-    let records_sum = copy_records(packet, places.question_end, answer.records, sent.len, cpu)?;
-    sum.add_piece(records_sum, places.question_end - dns);
+    let records_sum = copy_records(packet, question_end, answer.records, sent.len & LEN_MASK, cpu)?;
+    sum.add_piece(records_sum, question_end - dns);
     let mut dns_len = opt_at - dns;
     if edns.present {
         sum.add_piece(write_opt(packet, opt_at, edns, options.len)?, opt_at - dns);
         let mut at = opt_at + edns::OPT_LEN;
-        if edns.has_ecs {
-            sum.add_piece(sum_subnet(&edns.ecs, chosen.scope), at - dns);
-            at = forget(cpu, at + ECS_HEAD + edns.ecs.address_len, OFFSET_MASK);
-        }
-        if options.nsid_len > 0 {
-            sum.add_piece(write_nsid(packet, at, options.nsid_len, cpu)?, at - dns);
-            at = forget(cpu, at + options.nsid_len, OFFSET_MASK);
-        }
-        if options.extended_error != 0 {
-            sum.add_piece(write_extended_error(packet, at, options.extended_error)?, at - dns);
-            at += EDE_LEN;
+        if options.len > 0 {
+            if edns.has_ecs {
+                sum.add_piece(sum_subnet(&edns.ecs, chosen.scope), at - dns);
+                at = forget(cpu, at + ECS_HEAD + edns.ecs.address_len, OFFSET_MASK);
+            }
+            let nsid_len = options.nsid_len & NSID_MASK;
+            if nsid_len > 0 {
+                sum.add_piece(write_nsid(packet, at, nsid_len, cpu)?, at - dns);
+                at = forget(cpu, at + nsid_len, OFFSET_MASK);
+            }
+            if options.extended_error != 0 {
+                sum.add_piece(write_extended_error(packet, at, options.extended_error)?, at - dns);
+                at += EDE_LEN;
+            }
         }
         dns_len = at - dns;
     }
@@ -226,42 +213,46 @@ fn write(packet: Packet, reply: &Reply<'_>, cpu: *const PerCpu) -> Option<()> {
     let [flags0, flags1] = (flags::QR | answer.head.flags).to_be_bytes();
     let flags0 = flags0 | question.copied_flags | sent.truncated;
     let [answers, authorities, additionals] = sent.counts;
-    let header = u64::from_ne_bytes([id0, id1, flags0, flags1, 0, question.count, 0, answers]);
+    let first = u64::from_ne_bytes([id0, id1, flags0, flags1, 0, question.count, 0, answers]);
     let additionals = additionals.wrapping_add(u8::from(edns.present));
     let counts = u32::from_ne_bytes([0, authorities, 0, additionals]);
-    packet.store(dns, header)?;
-    packet.store(dns + 8, counts)?;
-    sum.add_u64(header);
+    let header: Window<HEADER_LEN> = packet.window(dns)?;
+    header.store::<u64, 0>(first);
+    header.store::<u32, 8>(counts);
+    sum.add_u64(first);
     sum.add_u32(counts);
 
     let udp_len = (UDP_LEN + dns_len) as u16;
+    let ip = frame.ip & OFFSET_MASK;
     if frame.sender.is_v6 {
-        write_ipv6(packet, places.ip, udp_len, &mut sum)?;
+        write_ipv6(packet.window(ip)?, udp_len, &mut sum);
     } else {
-        write_ipv4(packet, places.ip, udp_len, &mut sum)?;
+        write_ipv4(packet.window(ip)?, udp_len, &mut sum);
     }
-    let ports = packet.load::<u32>(places.udp)?.rotate_left(16);
-    packet.store(places.udp, ports)?;
-    packet.store(places.udp + 4, udp_len.to_be())?;
+    let udp: Window<UDP_LEN> = packet.window(frame.udp & OFFSET_MASK)?;
+    let ports = udp.load::<u32, 0>().rotate_left(16);
     sum.add_u32(ports);
     // The length counts twice: in the header and in the pseudo header (RFC 768).
     sum.add_u16(udp_len.to_be());
     sum.add_u16(udp_len.to_be());
     sum.add_u16(17u16.to_be());
-    packet.store(places.udp + 6, sum.udp())?;
-    swap_ethernet(packet)
+    let [port0, port1, port2, port3] = ports.to_ne_bytes();
+    let ([len0, len1], [sum0, sum1]) = (udp_len.to_be_bytes(), sum.udp().to_ne_bytes());
+    udp.store::<u64, 0>(u64::from_ne_bytes([port0, port1, port2, port3, len0, len1, sum0, sum1]));
+    swap_ethernet(packet.window(0)?);
+    Some(())
 }
 
 /// Adds the length of the QNAME to the pointers of an answer that lack it, and to the UDP checksum, which has them without.
 /// A step of its own: the verifier would follow all that comes behind it for each number of pointers.
 #[inline(always)]
 pub(crate) fn finish_pointers(packet: Packet, at_hand: &AtHand, cpu: *const PerCpu) -> Option<()> {
-    let AtHand { query: Query { frame, question, edns }, chosen, .. } = at_hand;
+    let AtHand { query: Query { frame, question, edns }, chosen, layout, .. } = at_hand;
     let answer = chosen.records.answer(cpu)?;
     let (at, udp) = (question.end & OFFSET_MASK, frame.udp & OFFSET_MASK);
     let name_len = question.name_len as u16;
     // The frame ends with the message.
-    let sent_len = packet.len().wrapping_sub(at + opt_len(edns, &Options::new(edns, chosen.extended_error)));
+    let sent_len = packet.len().wrapping_sub(at + opt_len(edns, &layout.options));
     let mut added = Sum::default();
     for index in 0..MAX_POINTERS {
         // SAFETY: there are `MAX_POINTERS`, whatever the number.
@@ -357,9 +348,10 @@ fn write_opt(packet: Packet, at: usize, edns: &Edns, options_len: usize) -> Opti
     let head = u64::from_ne_bytes([0, type0, type1, size0, size1, extended_rcode, edns::VERSION, flags0]);
     // Never above 98, so its upper byte is zero.
     let (middle, last) = (u16::from_ne_bytes([flags1, 0]), options_len as u8);
-    packet.store(at, head)?;
-    packet.store(at + 8, middle)?;
-    packet.store(at + 10, last)?;
+    let record: Window<{ edns::OPT_LEN }> = packet.window(at)?;
+    record.store::<u64, 0>(head);
+    record.store::<u16, 8>(middle);
+    record.store::<u8, 10>(last);
     let mut sum = Sum::default();
     sum.add_u64(head);
     sum.add_u16(middle);
@@ -442,8 +434,8 @@ fn sum_subnet(ecs: &Ecs, scope: u8) -> Sum {
 /// step of its own: an address has so many lengths.
 #[inline(always)]
 pub(crate) fn write_subnet(packet: Packet, at_hand: &AtHand) -> Option<()> {
-    let AtHand { query: Query { edns, .. }, chosen, .. } = at_hand;
-    let options_len = Options::new(edns, chosen.extended_error).len & OPTIONS_MASK;
+    let AtHand { query: Query { edns, .. }, chosen, layout, .. } = at_hand;
+    let options_len = layout.options.len & OPTIONS_MASK;
     let at = packet.len().checked_sub(options_len)? & OFFSET_MASK;
     packet.store(at, subnet_head(&edns.ecs, chosen.scope))?;
     store_address(packet, at + ECS_HEAD, &edns.ecs)
@@ -481,51 +473,43 @@ fn store_address(packet: Packet, mut at: usize, ecs: &Ecs) -> Option<()> {
 
 /// Writes the IPv4 header, addresses changed over; adds the addresses to the sum.
 #[inline(always)]
-fn write_ipv4(packet: Packet, ip: usize, udp_len: u16, sum: &mut Sum) -> Option<()> {
-    let source = packet.load::<u32>(ip + 12)?;
-    let destination = packet.load::<u32>(ip + 16)?;
+fn write_ipv4(ip: Window<20>, udp_len: u16, sum: &mut Sum) {
+    let addresses = ip.load::<u64, 12>();
     let [len0, len1] = (20 + udp_len).to_be_bytes();
     // "Don't fragment" with identification 0: an atomic datagram (RFC 6864 section 4.1).
     let first = u64::from_ne_bytes([0x45, 0, len0, len1, 0, 0, 0x40, 0]);
     let mut header = Sum::default();
     header.add_u64(first);
     header.add_u16(u16::from_ne_bytes([TTL, 17]));
-    header.add_u32(source);
-    header.add_u32(destination);
-    packet.store(ip, first)?;
-    packet.store(ip + 8, u16::from_ne_bytes([TTL, 17]))?;
-    packet.store(ip + 10, header.ipv4())?;
-    packet.store(ip + 12, destination)?;
-    packet.store(ip + 16, source)?;
-    sum.add_u32(source);
-    sum.add_u32(destination);
-    Some(())
+    header.add_u64(addresses);
+    let ([ttl, protocol], [sum0, sum1]) = ([TTL, 17], header.ipv4().to_ne_bytes());
+    ip.store::<u64, 0>(first);
+    ip.store::<u32, 8>(u32::from_ne_bytes([ttl, protocol, sum0, sum1]));
+    ip.store::<u64, 12>(addresses.rotate_left(32));
+    sum.add_u64(addresses);
 }
 
 /// Writes the IPv6 header, addresses changed over; adds the addresses to the sum.
 #[inline(always)]
-fn write_ipv6(packet: Packet, ip: usize, udp_len: u16, sum: &mut Sum) -> Option<()> {
-    let source: (u64, u64) = (packet.load(ip + 8)?, packet.load(ip + 16)?);
-    let destination: (u64, u64) = (packet.load(ip + 24)?, packet.load(ip + 32)?);
+fn write_ipv6(ip: Window<40>, udp_len: u16, sum: &mut Sum) {
+    let source = [ip.load::<u64, 8>(), ip.load::<u64, 16>()];
+    let destination = [ip.load::<u64, 24>(), ip.load::<u64, 32>()];
     let [len0, len1] = udp_len.to_be_bytes();
-    packet.store(ip, u64::from_ne_bytes([0x60, 0, 0, 0, len0, len1, 17, TTL]))?;
-    packet.store(ip + 8, destination.0)?;
-    packet.store(ip + 16, destination.1)?;
-    packet.store(ip + 24, source.0)?;
-    packet.store(ip + 32, source.1)?;
-    for half in [source.0, source.1, destination.0, destination.1] {
+    ip.store::<u64, 0>(u64::from_ne_bytes([0x60, 0, 0, 0, len0, len1, 17, TTL]));
+    ip.store::<u64, 8>(destination[0]);
+    ip.store::<u64, 16>(destination[1]);
+    ip.store::<u64, 24>(source[0]);
+    ip.store::<u64, 32>(source[1]);
+    for half in [source[0], source[1], destination[0], destination[1]] {
         sum.add_u64(half);
     }
-    Some(())
 }
 
 /// Changes over the Ethernet addresses.
 #[inline(always)]
-fn swap_ethernet(packet: Packet) -> Option<()> {
-    let destination: (u32, u16) = (packet.load(0)?, packet.load(4)?);
-    let source: (u32, u16) = (packet.load(6)?, packet.load(10)?);
-    packet.store(0, source.0)?;
-    packet.store(4, source.1)?;
-    packet.store(6, destination.0)?;
-    packet.store(10, destination.1)
+fn swap_ethernet(ethernet: Window<12>) {
+    let (first, second) = (ethernet.load::<u64, 0>(), u64::from(ethernet.load::<u32, 8>()));
+    // Six bytes each: the sender's begin in the last two of the first word.
+    ethernet.store::<u64, 0>(first >> 48 | second << 16 | first << 48);
+    ethernet.store::<u32, 8>((first >> 16) as u32);
 }
