@@ -13,12 +13,13 @@ use gtm_common::abi::{
 };
 use zerocopy::IntoBytes;
 
-use super::blocks::Blocks;
+use super::blocks::{Batch, Blocks};
 use super::counters::{self, Counters};
 use super::mapped::MappedArray;
 use super::names::NameTable;
-use super::plan::{Plan, Slots};
-use super::{DataplaneError, error, kernel, pages, sample};
+use super::plan::Plan;
+use super::slots::Slots;
+use super::{DataplaneError, error, kernel, sample};
 use crate::config::model::{Dns, EcsTrust, Prefix};
 use crate::decision::AnswerTable;
 use crate::decision::location::Location;
@@ -46,13 +47,12 @@ impl Generation {
         tables: &Arc<Tables>,
         table: &AnswerTable,
     ) -> Result<Self, DataplaneError> {
-        let Plan { names: planned, slots, mut blocks } = Plan::new(tables, table)?;
+        let Plan { names: records, slots, mut blocks } = Plan::new(tables, table)?;
         // What the slots answer now is placed beforehand, so that the map is made for it.
-        for source in 0..table.slots.len() {
-            place(&mut blocks, tables, &slots, table, length("slots", source)?, |_, _| Ok(()))?;
-        }
+        let all = || 0..u32::try_from(table.slots.len()).unwrap_or(u32::MAX);
+        place(&mut blocks, tables, &slots, table, all(), |_, _| Ok(()))?;
         // Keys come from where the standard library takes the seeds of its hash maps.
-        let names = NameTable::new(&planned, || RandomState::new().hash_one(0u8))?;
+        let names = NameTable::new(&records, || RandomState::new().hash_one(0u8))?;
         let trusted = match &tables.dns().ecs {
             EcsTrust::Prefixes(prefixes) => prefixes.as_slice(),
             EcsTrust::Always | EcsTrust::Never => &[],
@@ -66,7 +66,7 @@ impl Generation {
         size(map::LISTEN, length("served addresses", listen.len())?);
         size(map::TRUSTED, length("trusted prefixes", trusted.len())?);
         size(map::NAME_BUCKETS, settings.bucket_mask + 1);
-        size(map::NAMES, names.pages);
+        size(map::NAMES, records.pages.cursor().pages());
         size(map::INDEX_V4, length("IPv4 index", table.location.index_v4.len())?);
         size(map::RANGES_V4, settings.ranges_v4);
         size(map::INDEX_V6, length("IPv6 index", table.location.index_v6.len())?);
@@ -77,10 +77,7 @@ impl Generation {
         loader.override_global(abi::SETTINGS_SYMBOL, settings.as_bytes(), true);
         let mut object = loader.load(OBJECT).map_err(load_error)?;
         MappedArray::new(&object, map::NAME_BUCKETS)?.write(0, &names.buckets)?;
-        let mut records = MappedArray::new(&object, map::NAMES)?;
-        for (reference, record) in &names.records {
-            records.write_bytes(pages::offset(*reference)?, record.as_bytes())?;
-        }
+        MappedArray::new(&object, map::NAMES)?.write_bytes(0, records.pages.as_bytes())?;
         MappedArray::new(&object, map::INDEX_V4)?.write(0, &table.location.index_v4)?;
         MappedArray::new(&object, map::RANGES_V4)?.write(0, &table.location.ranges_v4)?;
         MappedArray::new(&object, map::INDEX_V6)?.write(0, &table.location.index_v6)?;
@@ -92,22 +89,30 @@ impl Generation {
         let values = MappedArray::new(&object, map::SLOTS)?;
         let mut generation =
             Self { object, tables: Arc::clone(tables), values, slots, blocks, hash_key: names.key };
-        for slot in 0..length("slots", table.slots.len())? {
-            generation.store(table, slot)?;
-        }
+        generation.store_all(table, all())?;
         generation.program()?.load().map_err(verify_error)?;
-        sample::check(&generation, listen, tables, table, &planned)?;
+        sample::check(&generation, listen, tables, table, &records)?;
         generation.reset_counters()?;
         Ok(generation)
     }
 
-    /// Makes a slot of the table answer what it holds now, for its name and for those whose aliases lead there: what
+    /// Makes a slot of the table answer what it holds now: see [`Self::store_all`].
+    pub fn store(&mut self, table: &AnswerTable, slot: u32) -> Result<(), DataplaneError> {
+        self.store_all(table, [slot])
+    }
+
+    /// Makes slots of the table answer what they hold now, for their names and for those whose aliases lead there: what
     /// answers is written first, then each slot in one store.
     ///
-    /// What cannot be written leaves the slot to the server: what it answered before is no longer true.
-    pub fn store(&mut self, table: &AnswerTable, slot: u32) -> Result<(), DataplaneError> {
+    /// What cannot be written leaves its slots to the server: what they answered before is no longer true. All are stored
+    /// before an error is told.
+    pub fn store_all(
+        &mut self,
+        table: &AnswerTable,
+        changed: impl IntoIterator<Item = u32>,
+    ) -> Result<(), DataplaneError> {
         let Self { tables, values, slots, blocks, .. } = self;
-        place(blocks, tables, slots, table, slot, |slot, node| {
+        place(blocks, tables, slots, table, changed, |slot, node| {
             let value = node.map_or(NO_BLOCK, |PageRef(node)| node.into());
             values.store_u64(usize::try_from(slot).unwrap_or(usize::MAX), value)
         })
@@ -161,24 +166,30 @@ impl Generation {
     }
 }
 
-/// Places what a slot of the table holds now for every slot that follows it, and has each one stored. All are stored, those
+/// Places what slots of the table hold now for every slot that follows them, and has each one stored. All are stored, those
 /// that cannot be placed as nothing, before an error is told.
 fn place(
     blocks: &mut Blocks,
     tables: &Tables,
     slots: &Slots,
     table: &AnswerTable,
-    source: u32,
+    sources: impl IntoIterator<Item = u32>,
     mut store: impl FnMut(u32, Option<PageRef>) -> Result<(), DataplaneError>,
 ) -> Result<(), DataplaneError> {
-    let answer = usize::try_from(source).ok().and_then(|source| table.slots.get(source));
-    let answer =
-        answer.ok_or_else(|| DataplaneError::map(map::SLOTS, format!("no slot {source}")))?.load_full();
+    let mut batch = Batch::default();
     let mut result = Ok(());
-    for (slot, purpose) in slots.followers(tables, source) {
-        let placed = blocks.place(purpose, &answer);
-        let stored = store(slot, placed.as_ref().ok().copied().flatten());
-        result = result.and(placed.map(drop)).and(stored);
+    for source in sources {
+        let answer = usize::try_from(source).ok().and_then(|source| table.slots.get(source));
+        let Some(answer) = answer else {
+            result = result.and(Err(DataplaneError::map(map::SLOTS, format!("no slot {source}"))));
+            continue;
+        };
+        let answer = answer.load_full();
+        for (slot, purpose) in slots.followers(tables, source) {
+            let placed = blocks.place_in(&mut batch, purpose, &answer);
+            let stored = store(slot, placed.as_ref().ok().copied().flatten());
+            result = result.and(placed.map(drop)).and(stored);
+        }
     }
     result
 }

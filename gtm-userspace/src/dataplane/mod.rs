@@ -16,6 +16,7 @@ mod names;
 mod pages;
 mod plan;
 mod sample;
+mod slots;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

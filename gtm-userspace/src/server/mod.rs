@@ -33,7 +33,7 @@ mod udp;
 
 pub use bind::{BindError, Protocol};
 pub use counters::Counters;
-pub use finite::{Asked, Finite};
+pub use finite::{Asked, Finite, Plain};
 pub use listen::{Limits, Server};
 pub use message::Sections;
 pub use respond::{Response, Transport, respond};

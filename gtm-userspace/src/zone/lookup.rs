@@ -84,6 +84,11 @@ impl ZoneSet {
         name.ancestors().filter_map(|ancestor| self.zones.get(ancestor)).any(|zone| zone.has(name))
     }
 
+    /// Of the zones in which the name exists, the closest one at or above it.
+    pub fn innermost_with(&self, name: &Name) -> Option<&Zone> {
+        name.ancestors().filter_map(|ancestor| self.zones.get(ancestor)).find(|zone| zone.has(name))
+    }
+
     /// The zone that answers for the name: the closest one at or above it. For type DS at the apex of a zone it is the
     /// one above, if that is served too (RFC 4035 section 3.1.4.1).
     pub fn find(&self, name: &Name, qtype: u16) -> Option<&Zone> {
@@ -146,8 +151,24 @@ impl Zone {
             encloser = Some(ancestor);
         }
         // RFC 4592: only the wildcard right below the closest encloser counts, so a name that exists hides those above.
-        let wildcard = encloser.and_then(|encloser| self.nodes.get([b"\x01*", encloser].concat().as_slice()));
+        let wildcard = encloser.and_then(|encloser| self.wildcard_below(encloser));
         wildcard.map_or(Located::Elsewhere(Found::NxDomain), Located::Node)
+    }
+
+    /// The node of a name below the apex that answers for itself and leads nowhere else, nor do names below it.
+    pub fn plain_node(&self, name: &Name) -> Option<&Node> {
+        let leads_on = |node: &Node| [rtype::CNAME, rtype::NS, DNAME].iter().any(|rtype| node.contains_key(rtype));
+        let node = self.nodes.get(name).filter(|node| !leads_on(node) && *name != self.origin)?;
+        matches!(self.locate(name, rtype::DS), Located::Node(_)).then_some(node)
+    }
+
+    /// True when a wildcard stands for the names below this one.
+    pub fn has_wildcard_below(&self, name: &Name) -> bool {
+        self.wildcard_below(name.as_wire()).is_some()
+    }
+
+    fn wildcard_below(&self, wire: &[u8]) -> Option<&Node> {
+        self.nodes.get([b"\x01*", wire].concat().as_slice())
     }
 
     /// The records of this name and type as they stand in the file, whether or not they lie below a cut.
