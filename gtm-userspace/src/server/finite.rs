@@ -71,12 +71,17 @@ pub enum Finite {
 impl Tables {
     /// Every name that exists, in class IN and CH.
     pub fn asked(&self) -> impl Iterator<Item = Asked> {
-        let names = self.zones.iter().flat_map(|zone| zone.nodes.iter().map(move |(name, _)| (zone, name)));
         // Zones within each other share names: each is asked once.
-        let names = names.filter(|(zone, name)| self.zones.innermost_with(name).is_some_and(|one| std::ptr::eq(one, *zone)));
+        let names = self.zones.iter().flat_map(move |zone| {
+            let has_inner = self.zones.has_inner(zone);
+            let is_first = move |name: &Name| {
+                !has_inner || self.zones.innermost_with(name).is_some_and(|first| std::ptr::eq(first, zone))
+            };
+            zone.nodes.iter().map(|(name, _)| name).filter(move |name| is_first(name))
+        });
         let asked = |qname, qclass| Asked { qclass, ..Asked::name(qname) };
         names
-            .map(move |(_, name)| asked(name.clone(), class::IN))
+            .map(move |name| asked(name.clone(), class::IN))
             .chain(identity::names(&self.dns).map(move |name| asked(name, class::CH)))
     }
 

@@ -1,7 +1,7 @@
 //! What a name and a type find in the zones (RFC 1034 section 4.3.2, RFC 4592, RFC 6672). It never looks at the
 //! client and never follows an alias: both are the server's part.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use gtm_common::wire::rtype;
 
@@ -15,6 +15,8 @@ pub const DNAME: u16 = 39;
 #[derive(Debug, Default)]
 pub struct ZoneSet {
     zones: HashMap<Name, Zone>,
+    /// The origins of those that others lie in.
+    outer: HashSet<Name>,
 }
 
 /// What a name and a type find in one zone.
@@ -61,7 +63,11 @@ impl ZoneSet {
     /// Takes the zones and the names that are steered in them. A steered name exists, and so do the names between it
     /// and its zone, although the zone file may not know them; and so it is with a zone that lies in another one.
     pub fn new(zones: impl IntoIterator<Item = Zone>, steered: impl IntoIterator<Item = Name>) -> Self {
-        let mut set = Self { zones: zones.into_iter().map(|zone| (zone.origin.clone(), zone)).collect() };
+        let zones: HashMap<Name, Zone> =
+            zones.into_iter().map(|zone| (zone.origin.clone(), zone)).collect();
+        let above = zones.keys().flat_map(|origin| origin.ancestors().skip(1));
+        let outer = above.filter_map(|above| zones.get_key_value(above)).map(|(origin, _)| origin.clone()).collect();
+        let mut set = Self { zones, outer };
         let origins: Vec<Name> = set.zones.keys().cloned().collect();
         // A zone knows its own origin; the one around it is looked for above.
         let inner = origins.into_iter().map(|origin| (origin, 1));
@@ -82,6 +88,11 @@ impl ZoneSet {
     /// True when the name exists in a zone, with records or without.
     pub fn has(&self, name: &Name) -> bool {
         name.ancestors().filter_map(|ancestor| self.zones.get(ancestor)).any(|zone| zone.has(name))
+    }
+
+    /// True when another zone lies in this one.
+    pub fn has_inner(&self, zone: &Zone) -> bool {
+        self.outer.contains(&zone.origin)
     }
 
     /// Of the zones in which the name exists, the closest one at or above it.
