@@ -28,7 +28,8 @@ fn maps() -> BTreeMap<String, u64> {
     let mut maps = BTreeMap::new();
     for entry in std::fs::read_dir("/proc/self/fdinfo").unwrap() {
         let Ok(text) = std::fs::read_to_string(entry.unwrap().path()) else { continue };
-        let get = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.trim().parse::<u64>().ok());
+        let get =
+            |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.trim().parse::<u64>().ok());
         if let (Some(id), Some(bytes)) = (get("map_id:"), get("memlock:")) {
             maps.insert(id.to_string(), bytes);
         }
@@ -103,7 +104,11 @@ fn main() {
     let (statics, domains, pools) = (args[0], args[1], args[2]);
     let total = u64::try_from(statics + domains).unwrap();
     let time = |what: &str, start: Instant, before: u64| {
-        println!("{what:24} {:8.3} s  heap +{} B/name", start.elapsed().as_secs_f64(), memory().saturating_sub(before) / total);
+        println!(
+            "{what:24} {:8.3} s  heap +{} B/name",
+            start.elapsed().as_secs_f64(),
+            memory().saturating_sub(before) / total
+        );
     };
     let (start, before) = (Instant::now(), memory());
     let model = Arc::new(model(statics, domains, pools));
@@ -128,7 +133,12 @@ fn main() {
             for switch in &changes.switches {
                 generation.store(decider.table(), switch.slot).unwrap();
             }
-            println!("flip of {} slots: decided {:?}, stored {:?}", changes.switches.len(), decided, start.elapsed() - decided);
+            println!(
+                "flip of {} slots: decided {:?}, stored {:?}",
+                changes.switches.len(),
+                decided,
+                start.elapsed() - decided
+            );
         }
     }
 }

@@ -201,9 +201,7 @@ impl Nodes {
 /// True for records that lead nowhere and fit behind every name: what is answered to one name is answered to all.
 fn is_same_for_all(answer: &Answer) -> bool {
     let room = usize::from(MAX_UDP_PAYLOAD) - HEADER_LEN - MAX_NAME - TYPE_AND_CLASS_LEN;
-    answer.is_always_for_kernel()
-        && answer.most_bytes() <= room
-        && !matches!(answer, Answer::Empty { .. })
+    answer.is_always_for_kernel() && answer.most_bytes() <= room && !matches!(answer, Answer::Empty { .. })
 }
 
 /// The node of records in turn; `None` where it is left to the server.

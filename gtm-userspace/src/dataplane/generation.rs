@@ -4,12 +4,13 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use aya::maps::HashMap;
 use aya::maps::lpm_trie::{Key, LpmTrie};
+use aya::maps::{HashMap, MapError};
 use aya::programs::{ProgramFd, TestRun, TestRunOptions, Xdp};
-use aya::{Ebpf, EbpfLoader};
+use aya::{Ebpf, EbpfError, EbpfLoader};
 use gtm_common::abi::{
-    self, Listen, MAX_NSID, NO_BLOCK, PageRef, Settings, TRUSTED_FAMILY_BITS, Trusted, map,
+    self, Bucket, Listen, MAX_NSID, NO_BLOCK, Page, PageRef, RangeV4, RangeV6, Settings, TRUSTED_FAMILY_BITS,
+    Trusted, map,
 };
 use zerocopy::IntoBytes;
 
@@ -58,24 +59,26 @@ impl Generation {
             EcsTrust::Always | EcsTrust::Never => &[],
         };
         let settings = settings(tables.dns(), &names, &table.location)?;
+        let location = &table.location;
+        let sizes = [
+            Size::of::<Listen>(map::LISTEN, "served addresses", listen.len())?,
+            Size::of::<Trusted>(map::TRUSTED, "trusted prefixes", trusted.len())?,
+            Size::of::<Bucket>(map::NAME_BUCKETS, "name buckets", names.buckets.len())?,
+            Size::pages(map::NAMES, records.pages.cursor().pages()),
+            Size::of::<u32>(map::INDEX_V4, "IPv4 index", location.index_v4.len())?,
+            Size::of::<RangeV4>(map::RANGES_V4, "IPv4 ranges", location.ranges_v4.len())?,
+            Size::of::<u32>(map::INDEX_V6, "IPv6 index", location.index_v6.len())?,
+            Size::of::<RangeV6>(map::RANGES_V6, "IPv6 ranges", location.ranges_v6.len())?,
+            Size::of::<u32>(map::VIEWS, "views", table.views.len())?,
+            Size::of::<u64>(map::SLOTS, "slots", slots.len())?,
+            Size::pages(map::BLOCKS, blocks.pages()),
+        ];
         let mut loader = EbpfLoader::new();
-        let mut size = |map: &'static str, elements: u32| {
-            // A map has at least one element.
-            loader.map_max_entries(map, elements.max(1));
-        };
-        size(map::LISTEN, length("served addresses", listen.len())?);
-        size(map::TRUSTED, length("trusted prefixes", trusted.len())?);
-        size(map::NAME_BUCKETS, settings.bucket_mask + 1);
-        size(map::NAMES, records.pages.cursor().pages());
-        size(map::INDEX_V4, length("IPv4 index", table.location.index_v4.len())?);
-        size(map::RANGES_V4, settings.ranges_v4);
-        size(map::INDEX_V6, length("IPv6 index", table.location.index_v6.len())?);
-        size(map::RANGES_V6, settings.ranges_v6);
-        size(map::VIEWS, length("views", table.views.len())?);
-        size(map::SLOTS, length("slots", slots.len())?);
-        size(map::BLOCKS, blocks.pages());
+        for Size { map, elements, .. } in sizes {
+            loader.map_max_entries(map, elements);
+        }
         loader.override_global(abi::SETTINGS_SYMBOL, settings.as_bytes(), true);
-        let mut object = loader.load(OBJECT).map_err(load_error)?;
+        let mut object = loader.load(OBJECT).map_err(|error| load_error(error, &sizes))?;
         MappedArray::new(&object, map::NAME_BUCKETS)?.write(0, &names.buckets)?;
         MappedArray::new(&object, map::NAMES)?.write_bytes(0, records.pages.as_bytes())?;
         MappedArray::new(&object, map::INDEX_V4)?.write(0, &table.location.index_v4)?;
@@ -116,6 +119,11 @@ impl Generation {
             let value = node.map_or(NO_BLOCK, |PageRef(node)| node.into());
             values.store_u64(usize::try_from(slot).unwrap_or(usize::MAX), value)
         })
+    }
+
+    /// Has what is stored from now on follow other tables, of the same names: those that it was built from stood still.
+    pub fn follow(&mut self, tables: &Arc<Tables>) {
+        self.tables = Arc::clone(tables);
     }
 
     /// The program of the object.
@@ -194,6 +202,31 @@ fn place(
     result
 }
 
+/// How large a map is to be.
+#[derive(Debug, Clone, Copy)]
+struct Size {
+    map: &'static str,
+    elements: u32,
+    bytes: u64,
+}
+
+impl Size {
+    /// That many elements, or one: a map has at least that.
+    fn of<T>(map: &'static str, what: &'static str, elements: usize) -> Result<Self, DataplaneError> {
+        length(what, elements).map(|elements| Self::new(map, elements, size_of::<T>()))
+    }
+
+    fn pages(map: &'static str, pages: u32) -> Self {
+        Self::new(map, pages, size_of::<Page>())
+    }
+
+    fn new(map: &'static str, elements: u32, element: usize) -> Self {
+        let elements = elements.max(1);
+        let element = u64::try_from(element.next_multiple_of(8)).unwrap_or(u64::MAX);
+        Self { map, elements, bytes: element.saturating_mul(elements.into()) }
+    }
+}
+
 fn settings(dns: &Dns, names: &NameTable, location: &Location) -> Result<Settings, DataplaneError> {
     let nsid = dns.nsid.as_deref().unwrap_or_default().as_bytes();
     let mut bytes = [0; MAX_NSID];
@@ -260,12 +293,25 @@ fn length(what: &'static str, length: usize) -> Result<u32, DataplaneError> {
     u32::try_from(length).ok().ok_or(DataplaneError::TooLarge { what, limit: u64::from(u32::MAX) })
 }
 
-fn load_error(error: aya::EbpfError) -> DataplaneError {
+/// What the kernel's refusal of a map means; `sizes` are those that were asked for.
+fn load_error(error: EbpfError, sizes: &[Size]) -> DataplaneError {
     match error::os_error(&error) {
         Some(nix::libc::EPERM | nix::libc::EACCES) => DataplaneError::NoPrivilege,
+        Some(nix::libc::ENOMEM | nix::libc::E2BIG) => match refused(&error, sizes) {
+            Some(Size { map, elements, bytes }) => {
+                DataplaneError::NoRoom { map, elements, bytes, source: error }
+            }
+            None => DataplaneError::Load(error),
+        },
         _ if error::chain(&error).contains(abi::SETTINGS_SYMBOL) => DataplaneError::AbiMismatch,
         _ => kernel::too_old().unwrap_or(DataplaneError::Load(error)),
     }
+}
+
+/// The map that was refused.
+fn refused(error: &EbpfError, sizes: &[Size]) -> Option<Size> {
+    let EbpfError::MapError(MapError::CreateError { name, .. }) = error else { return None };
+    sizes.iter().find(|size| size.map == name).copied()
 }
 
 fn verify_error(error: aya::programs::ProgramError) -> DataplaneError {

@@ -31,7 +31,8 @@ impl NameRecords {
     ) -> Result<(), DataplaneError> {
         let wire = name.as_wire();
         let name_len = u16::try_from(wire.len()).unwrap_or(u16::MAX);
-        let place = self.write(NameRecord { name_len, class, below, ..NameRecord::default() }, wire, types)?;
+        let place =
+            self.write(NameRecord { name_len, class, below, ..NameRecord::default() }, wire, types)?;
         self.named.push(place);
         Ok(())
     }
@@ -115,8 +116,8 @@ impl NameTable {
 fn place(records: &NameRecords, key: u64, size: usize) -> Option<Vec<Bucket>> {
     let home = |hash: u32| usize::try_from(hash).ok().map(|hash| hash & (size - 1));
     let hashes = records.named.iter().map(|record| (records.hash(*record, key), *record));
-    let hashes = hashes
-        .map(|(hash, record)| Some((home(hash.bucket())?, Bucket { tag: hash.tag(), record })));
+    let hashes =
+        hashes.map(|(hash, record)| Some((home(hash.bucket())?, Bucket { tag: hash.tag(), record })));
     let mut names: Vec<(usize, Bucket)> = hashes.collect::<Option<_>>()?;
     names.sort_unstable_by_key(|(home, bucket)| (*home, bucket.tag));
     let probes = usize::try_from(MAX_PROBES).ok()?;

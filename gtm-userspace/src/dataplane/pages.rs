@@ -59,7 +59,10 @@ impl PageCursor {
             self.word = 0;
         }
         if self.page >= MAX_PAGES {
-            return Err(DataplaneError::TooLarge { what: "records and blocks", limit: u64::from(u32::MAX) * 8 });
+            return Err(DataplaneError::TooLarge {
+                what: "records and blocks",
+                limit: u64::from(u32::MAX) * 8,
+            });
         }
         let taken = PageRef::new(self.page, self.word);
         self.word = self.word.saturating_add(u32::try_from(words).unwrap_or(u32::MAX));

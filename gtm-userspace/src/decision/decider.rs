@@ -130,7 +130,8 @@ impl Decider {
     pub fn set_verdicts(&mut self, verdicts: impl IntoIterator<Item = (CheckId, Verdict)>) -> Changes {
         let mut pools = BTreeSet::new();
         for (check, verdict) in verdicts {
-            if let Some(known) = self.conditions.verdicts.get_mut(check.0).filter(|known| **known != verdict) {
+            if let Some(known) = self.conditions.verdicts.get_mut(check.0).filter(|known| **known != verdict)
+            {
                 *known = verdict;
                 pools.extend(self.reach.pools_of_check.get(check.0).into_iter().flatten().copied());
             }

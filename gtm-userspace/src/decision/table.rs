@@ -59,12 +59,7 @@ impl AnswerTable {
     pub fn frozen(&self) -> Self {
         let Self { location, names, views, slots } = self;
         let slots = slots.iter().map(|slot| ArcSwap::new(slot.load_full())).collect();
-        Self {
-            location: Arc::clone(location),
-            names: Arc::clone(names),
-            views: Arc::clone(views),
-            slots,
-        }
+        Self { location: Arc::clone(location), names: Arc::clone(names), views: Arc::clone(views), slots }
     }
 
     /// The steered answer to `name` and `qtype` for the client; `None` leaves it to the zone.

@@ -95,7 +95,9 @@ impl Tables {
             return None;
         }
         let own = node.keys().copied();
-        let steered = [rtype::A, rtype::AAAA].into_iter().filter(|rtype| !node.contains_key(rtype) && is_steered(*rtype));
+        let steered = [rtype::A, rtype::AAAA]
+            .into_iter()
+            .filter(|rtype| !node.contains_key(rtype) && is_steered(*rtype));
         let types = own.chain(steered).chain([rtype::ANY]).collect();
         Some(Plain { zone, types, has_nothing_below: !zone.has_wildcard_below(qname) })
     }
@@ -114,7 +116,11 @@ impl Tables {
         let mut examples = children.filter(|child| !self.zones.has(child));
         let qname = examples.next()?;
         let other = examples.next().unwrap_or_else(|| qname.clone());
-        Some(Asked { qname, qclass: class::IN, below: Some(Box::new(Below { encloser: name.clone(), other })) })
+        Some(Asked {
+            qname,
+            qclass: class::IN,
+            below: Some(Box::new(Below { encloser: name.clone(), other })),
+        })
     }
 
     /// The zone that has nothing for any of these names, whatever the type: its answers are the same below all its names.

@@ -63,10 +63,10 @@ impl ZoneSet {
     /// Takes the zones and the names that are steered in them. A steered name exists, and so do the names between it
     /// and its zone, although the zone file may not know them; and so it is with a zone that lies in another one.
     pub fn new(zones: impl IntoIterator<Item = Zone>, steered: impl IntoIterator<Item = Name>) -> Self {
-        let zones: HashMap<Name, Zone> =
-            zones.into_iter().map(|zone| (zone.origin.clone(), zone)).collect();
+        let zones: HashMap<Name, Zone> = zones.into_iter().map(|zone| (zone.origin.clone(), zone)).collect();
         let above = zones.keys().flat_map(|origin| origin.ancestors().skip(1));
-        let outer = above.filter_map(|above| zones.get_key_value(above)).map(|(origin, _)| origin.clone()).collect();
+        let outer =
+            above.filter_map(|above| zones.get_key_value(above)).map(|(origin, _)| origin.clone()).collect();
         let mut set = Self { zones, outer };
         let origins: Vec<Name> = set.zones.keys().cloned().collect();
         // A zone knows its own origin; the one around it is looked for above.
@@ -168,7 +168,8 @@ impl Zone {
 
     /// The node of a name below the apex that answers for itself and leads nowhere else, nor do names below it.
     pub fn plain_node(&self, name: &Name) -> Option<&Node> {
-        let leads_on = |node: &Node| [rtype::CNAME, rtype::NS, DNAME].iter().any(|rtype| node.contains_key(rtype));
+        let leads_on =
+            |node: &Node| [rtype::CNAME, rtype::NS, DNAME].iter().any(|rtype| node.contains_key(rtype));
         let node = self.nodes.get(name).filter(|node| !leads_on(node) && *name != self.origin)?;
         matches!(self.locate(name, rtype::DS), Located::Node(_)).then_some(node)
     }

@@ -35,7 +35,8 @@ impl Compiler {
         for class in distinct {
             let next = index(offsets.len());
             let offset = *offsets.entry(route(model, domain, class)).or_insert_with_key(|route| {
-                let shared = self.distinct.entry(route.clone()).or_insert_with_key(|route| Arc::new(route.clone()));
+                let shared =
+                    self.distinct.entry(route.clone()).or_insert_with_key(|route| Arc::new(route.clone()));
                 self.routes.push((id, Arc::clone(shared)));
                 next
             });
