@@ -73,12 +73,7 @@ impl Generation {
             Size::of::<u64>(map::SLOTS, "slots", slots.len())?,
             Size::pages(map::BLOCKS, blocks.pages()),
         ];
-        let mut loader = EbpfLoader::new();
-        for Size { map, elements, .. } in sizes {
-            loader.map_max_entries(map, elements);
-        }
-        loader.override_global(abi::SETTINGS_SYMBOL, settings.as_bytes(), true);
-        let mut object = loader.load(OBJECT).map_err(|error| load_error(error, &sizes))?;
+        let mut object = create(&sizes, &settings)?;
         MappedArray::new(&object, map::NAME_BUCKETS)?.write(0, &names.buckets)?;
         MappedArray::new(&object, map::NAMES)?.write_bytes(0, records.pages.as_bytes())?;
         MappedArray::new(&object, map::INDEX_V4)?.write(0, &table.location.index_v4)?;
@@ -293,6 +288,16 @@ fn length(what: &'static str, length: usize) -> Result<u32, DataplaneError> {
     u32::try_from(length).ok().ok_or(DataplaneError::TooLarge { what, limit: u64::from(u32::MAX) })
 }
 
+/// Creates the maps of these sizes.
+fn create(sizes: &[Size], settings: &Settings) -> Result<Ebpf, DataplaneError> {
+    let mut loader = EbpfLoader::new();
+    for Size { map, elements, .. } in sizes {
+        loader.map_max_entries(map, *elements);
+    }
+    loader.override_global(abi::SETTINGS_SYMBOL, settings.as_bytes(), true);
+    loader.load(OBJECT).map_err(|error| load_error(error, sizes))
+}
+
 /// What the kernel's refusal of a map means; `sizes` are those that were asked for.
 fn load_error(error: EbpfError, sizes: &[Size]) -> DataplaneError {
     match error::os_error(&error) {
@@ -318,5 +323,23 @@ fn verify_error(error: aya::programs::ProgramError) -> DataplaneError {
     match error::os_error(&error) {
         Some(nix::libc::EPERM) => DataplaneError::NoPrivilege,
         _ => kernel::too_old().unwrap_or(DataplaneError::Verify(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Three hundred thousand gigabytes.
+    #[test]
+    fn a_map_that_is_too_large_is_refused_by_its_name_and_size() {
+        let sizes = [Size::pages(map::LISTEN, 1), Size::pages(map::NAMES, u32::MAX)];
+        let error = create(&sizes, &Settings::default()).unwrap_err();
+        if matches!(error, DataplaneError::NoPrivilege) {
+            return;
+        }
+        let told = error.to_string();
+        let expect = "the kernel has no room for map NAMES of 4294967295 elements, 300166700933760 bytes: ";
+        assert!(told.starts_with(expect), "{told}");
     }
 }
