@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+mod control;
 mod prefixes;
 mod program;
 mod report;
@@ -36,12 +37,15 @@ struct Arguments {
 enum Part {
     /// What the XDP program takes for one packet.
     Program,
+    /// What building, switching and changing answers takes.
+    Control,
 }
 
 impl Part {
     fn measure(self, rounds: u32, only: &str, report: &mut Report) -> anyhow::Result<()> {
         match self {
             Self::Program => program::measure(rounds, only, report),
+            Self::Control => control::measure(rounds, only, report),
         }
     }
 }

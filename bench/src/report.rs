@@ -54,6 +54,12 @@ pub(crate) enum Unit {
     /// Nanoseconds.
     #[serde(rename = "ns")]
     Nanoseconds,
+    /// Milliseconds.
+    #[serde(rename = "ms")]
+    Milliseconds,
+    /// Bytes.
+    #[serde(rename = "B")]
+    Bytes,
     /// One figure divided by another.
     #[serde(rename = "ratio")]
     Ratio,
@@ -63,6 +69,8 @@ impl Unit {
     fn sign(self) -> &'static str {
         match self {
             Self::Nanoseconds => "ns",
+            Self::Milliseconds => "ms",
+            Self::Bytes => "B",
             Self::Ratio => "x",
         }
     }

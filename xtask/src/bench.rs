@@ -15,6 +15,16 @@ pub(crate) fn bench(arguments: &[OsString]) -> anyhow::Result<()> {
         bail!("programs are loaded into the kernel, which needs root: {}", process::as_root());
     }
     setup::for_purpose(Purpose::Bench)?;
-    process::run(cargo().args(["build", "--release", "--package", "gtm-userspace", "--package", "gtm-bench", "--bins"]))?;
-    Err(process::become_command(Command::new(process::binaries("release")?.join("gtm-bench")).args(arguments)))
+    process::run(cargo().args([
+        "build",
+        "--release",
+        "--package",
+        "gtm-userspace",
+        "--package",
+        "gtm-bench",
+        "--bins",
+    ]))?;
+    Err(process::become_command(
+        Command::new(process::binaries("release")?.join("gtm-bench")).args(arguments),
+    ))
 }

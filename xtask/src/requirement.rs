@@ -68,8 +68,15 @@ pub(crate) enum Remedy {
     Typed(&'static str),
 }
 
-const BUILD: &[Purpose] =
-    &[Purpose::Build, Purpose::Run, Purpose::QuickTest, Purpose::Test, Purpose::Fuzz, Purpose::Kernels, Purpose::Bench];
+const BUILD: &[Purpose] = &[
+    Purpose::Build,
+    Purpose::Run,
+    Purpose::QuickTest,
+    Purpose::Test,
+    Purpose::Fuzz,
+    Purpose::Kernels,
+    Purpose::Bench,
+];
 const CHECKS: &[Purpose] = &[Purpose::QuickTest, Purpose::Test];
 const SCENARIO: &[Purpose] = &[Purpose::Run, Purpose::Test];
 const TEST: &[Purpose] = &[Purpose::Test];
