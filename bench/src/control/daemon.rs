@@ -29,7 +29,7 @@ pub(super) fn measure(only: &str, report: &mut Report) -> anyhow::Result<()> {
     if !name.contains(only) {
         return Ok(());
     }
-    let folder = temporary_folder("bench")?;
+    let folder = temporary_folder()?;
     fs::write(folder.path().join(CONFIG), CONFIGURATION)?;
     let mut zone = "$ORIGIN gtm.test.\n$TTL 300\n@ SOA ns1 hostmaster 1 3600 600 86400 60\n@ NS ns1\n\
                     ns1 A 198.51.100.53\n"
