@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+mod control;
 mod health;
 mod prefixes;
 mod program;
@@ -39,6 +40,8 @@ enum Part {
     Program,
     /// What checking 100,000 addresses takes.
     Health,
+    /// What building, switching and changing answers takes.
+    Control,
 }
 
 impl Part {
@@ -46,6 +49,7 @@ impl Part {
         match self {
             Self::Program => program::measure(rounds, only, report),
             Self::Health => health::measure(only, report),
+            Self::Control => control::measure(rounds, only, report),
         }
     }
 }

@@ -13,7 +13,7 @@ pub fn run(text: &[u8]) -> bool {
     let database = include_bytes!("../corpus/mmdb/ipv4-24");
     let folder = folder(&[("gtm.toml", text), ("zone", ZONE), ("country.mmdb", database)]);
     let Ok(service) = Service::load(&folder.path().join("gtm.toml")) else { return false };
-    for (name, entries) in &service.decider().table().names {
+    for (name, entries) in service.decider().table().names.iter() {
         for entry in entries {
             let message = gtm_tests::Query::new(name.as_wire().to_vec(), entry.qtype).bytes();
             for client in [IpAddr::from([192, 0, 2, 1]), Ipv6Addr::LOCALHOST.into()] {

@@ -6,6 +6,7 @@
 mod bad_input;
 mod connections;
 mod control;
+mod generations;
 mod letter_case;
 mod lifecycle;
 mod links;

@@ -9,6 +9,8 @@ mod edns;
 #[cfg(test)]
 mod frames;
 #[cfg(test)]
+mod generations;
+#[cfg(test)]
 mod names;
 #[cfg(test)]
 mod program;

@@ -25,6 +25,11 @@ pub(crate) struct Program {
 impl Program {
     pub(crate) fn new(service: Service) -> Self {
         let generation = service.generation().unwrap();
+        Self::of(service, generation)
+    }
+
+    /// The same that was loaded already.
+    pub(crate) fn of(service: Service, generation: Generation) -> Self {
         Self { service, generation }
     }
 
@@ -43,9 +48,13 @@ impl Program {
 
     /// Takes a verdict and stores the slots that it changes.
     pub(crate) fn set_verdict(&mut self, address: &str, verdict: Verdict) {
-        for slot in self.service.set_verdict(address.parse().unwrap(), verdict) {
-            self.generation.store(self.service.decider().table(), slot).unwrap();
-        }
+        let changed = self.service.set_verdict(address.parse().unwrap(), verdict);
+        self.store_all(changed);
+    }
+
+    /// Stores slots of the table, which have room.
+    pub(crate) fn store_all(&mut self, slots: impl IntoIterator<Item = u32>) {
+        self.generation.store_all(self.service.decider().table(), slots).unwrap();
     }
 
     /// Gives the first slot of a name one new address after the other, until the program's maps have no room for another.

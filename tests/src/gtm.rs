@@ -52,6 +52,11 @@ impl Gtm {
         self.folder.path()
     }
 
+    /// Id of the process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Has the files loaded anew and waits for the verdict; what was written meanwhile.
     pub fn reload(&self) -> Result<String> {
         let before = self.output();

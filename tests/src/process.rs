@@ -102,6 +102,11 @@ impl Process {
         ended.context("SIGTERM had no effect, the process was killed")
     }
 
+    /// Its id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The error, with the output of this process below it.
     pub fn with_output(&self, error: &Error) -> Error {
         anyhow!("{error:#}\noutput of {}:\n{}", self.name, self.output())

@@ -1,6 +1,6 @@
 //! What the XDP program takes for one packet: the axes of the bar, each against its base in the same rounds.
 
-mod workload;
+pub(crate) mod workload;
 mod wrapper;
 
 use std::collections::HashMap;

@@ -5,7 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use anyhow::Context as _;
 use gtm_tests::query::client_subnet;
 use gtm_tests::{Datagram, Query, Random, Service};
+use gtm_userspace::config::Model;
 use gtm_userspace::decision::Conditions;
+use gtm_userspace::geo::Partition;
 use gtm_userspace::name::Name;
 
 use super::FRAMES;
@@ -49,6 +51,13 @@ pub(crate) enum Asked {
 impl Table {
     /// Decides a configuration of this size.
     pub(crate) fn service(self) -> anyhow::Result<Service> {
+        let (model, partition) = self.inputs()?;
+        let conditions = Conditions::all_up(&model);
+        Ok(Service::new(model, partition, conditions))
+    }
+
+    /// A configuration of this size, undecided.
+    pub(crate) fn inputs(self) -> anyhow::Result<(Model, Partition)> {
         let small = Service::from_text(&configuration(), ZONE)?;
         let mut model = small.model().clone();
         let domain = model.domains.first().context("one access domain is configured")?.clone();
@@ -58,8 +67,7 @@ impl Table {
         };
         model.domains = (0..self.names).map(named).collect::<anyhow::Result<_>>()?;
         let partition = self.prefixes.partition(small.partition().classes.clone())?;
-        let conditions = Conditions::all_up(&model);
-        Ok(Service::new(model, partition, conditions))
+        Ok((model, partition))
     }
 
     /// The name of this number.

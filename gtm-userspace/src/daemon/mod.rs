@@ -1,5 +1,6 @@
 //! The daemon: wires configuration, health, decision, dataplane and server together, and lives until it is told to end.
 
+mod building;
 mod events;
 mod kept;
 mod loading;
@@ -91,10 +92,13 @@ pub async fn run(config: &Path) -> Result<(), StartError> {
             Some(request) = requests.recv() => if let Some(waiting) = running.answer(request) {
                 loading.ask(Some(waiting));
             },
-            loaded = loading.loaded() => running.reload(loaded, loading.finish()).await,
+            // One thing is built at a time.
+            loaded = loading.loaded(), if running.building.is_idle() => running.reload(loaded, loading.finish()),
+            finished = running.building.finished() => running.finish(finished).await,
             _ = ticks.tick() => running.tick(),
-            verdicts = running.next_changes() => running.take(&verdicts),
+            verdicts = service::next_changes(&mut running.changes) => running.take(&verdicts),
         }
+        running.go_on();
     }
     drop(requests);
     control.shutdown().await;

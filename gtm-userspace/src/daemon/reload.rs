@@ -4,15 +4,18 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
+use tokio::task::JoinError;
 
+use super::building::{Built, Next, Want};
 use super::events;
 use super::loading::{Loaded, Waiting};
-use super::service::{CHANGES, Generation, Running, shortage};
+use super::service::{CHANGES, Generation, Running, drop_beside, shortage};
 use crate::clock;
 use crate::config::model::{Check, Verdict};
 use crate::config::{Model, Problem};
+use crate::dataplane;
+use crate::decision::Conditions;
 use crate::decision::comparison::compared;
-use crate::decision::{Conditions, Decider};
 use crate::event::{Event, EventKind};
 use crate::health::CheckState;
 use crate::health::scheduler::{Known, first_state, identity};
@@ -20,14 +23,37 @@ use crate::inputs::Inputs;
 use crate::server::Tables;
 
 impl Running {
-    /// Goes over to what was loaded, and answers who waits for it. Whatever cannot be used leaves everything as it was; the
-    /// problems are logged and told.
-    pub(super) async fn reload(&mut self, loaded: Loaded, waiting: Vec<Waiting>) {
-        let result = match loaded {
-            Ok(inputs) => self.go_over_to(inputs).await.map_err(|problem| vec![problem]),
-            Err(problems) => Err(problems),
+    /// Decides and builds what was loaded beside the loop; the problems of what cannot be used are logged and told at once.
+    pub(super) fn reload(&mut self, loaded: Loaded, waiting: Vec<Waiting>) {
+        match loaded.and_then(|inputs| self.check_fixed(&inputs.model).map(|()| inputs)) {
+            Ok(inputs) => {
+                let warnings = inputs.warnings.iter().map(ToString::to_string);
+                for warning in warnings.chain(shortage(&inputs.model)) {
+                    tracing::warn!("{warning}");
+                }
+                let conditions = self.conditions_of(&inputs.model);
+                self.building.reload(inputs, conditions, waiting, self.kernel());
+            }
+            Err(problems) => self.end_reload(&Err(problems), waiting),
+        }
+    }
+
+    /// Goes over to what was loaded and built, and answers who waits for it. Whatever failed leaves everything as it was.
+    pub(super) async fn finish_reload(&mut self, built: Result<Built, JoinError>, waiting: Vec<Waiting>) {
+        let problem = |error: &dyn std::fmt::Display| vec![Problem::of_file(&self.config, error.to_string())];
+        let result = match built {
+            Err(error) => Err(problem(&error)),
+            Ok(Built { tables, generation, next }) => match (generation.transpose(), next) {
+                (Err(error), _) => Err(problem(&error)),
+                (Ok(_), None) => Err(problem(&"nothing was loaded")),
+                (Ok(generation), Some(next)) => Ok(self.go_over_to(tables, generation, next).await),
+            },
         };
-        match &result {
+        self.end_reload(&result, waiting);
+    }
+
+    fn end_reload(&mut self, result: &Result<Vec<Problem>, Vec<Problem>>, waiting: Vec<Waiting>) {
+        match result {
             Ok(_) => self.tell(&self.accepted()),
             Err(problems) => {
                 for problem in problems {
@@ -37,15 +63,17 @@ impl Running {
             }
         }
         for waiting in waiting {
-            self.answer_reload(&result, waiting);
+            self.answer_reload(result, waiting);
         }
     }
 
-    async fn go_over_to(&mut self, inputs: Inputs) -> Result<Vec<Problem>, Problem> {
-        let Inputs { model, partition, databases, warnings } = inputs;
-        let fixed = |key: &str| Problem {
-            key: key.to_owned(),
-            ..Problem::of_file(&self.config, "cannot change while gtm runs; restart it")
+    /// What cannot change is the same.
+    fn check_fixed(&self, model: &Model) -> Result<(), Vec<Problem>> {
+        let fixed = |key: &str| {
+            vec![Problem {
+                key: key.to_owned(),
+                ..Problem::of_file(&self.config, "cannot change while gtm runs; restart it")
+            }]
         };
         if model.service != self.model.service {
             return Err(fixed("service"));
@@ -56,36 +84,50 @@ impl Running {
         if model.store.file != self.model.store.file {
             return Err(fixed("store.file"));
         }
-        for warning in warnings.iter().map(ToString::to_string).chain(shortage(&model)) {
-            tracing::warn!("{warning}");
-        }
+        Ok(())
+    }
+
+    /// What is known now, of another model.
+    fn conditions_of(&self, model: &Model) -> Conditions {
+        let known = self.decider.conditions();
+        let conditions = Conditions {
+            verdicts: carry_over(&self.model, &self.health.states(), model, self.kept.health()),
+            memory: known.memory.clone(),
+            ..Conditions::default()
+        };
+        conditions.with_overrides(model, known.forced.list().to_vec())
+    }
+
+    /// Nothing can fail any more.
+    async fn go_over_to(
+        &mut self,
+        tables: Arc<Tables>,
+        generation: Option<dataplane::Generation>,
+        next: Next,
+    ) -> Vec<Problem> {
+        let Next { inputs, mut decider, conditions } = next;
+        let Inputs { model, partition, databases, warnings } = inputs;
         // What waits in the old channel names the old checks: it is decided, and logged, while they are known.
         let waiting: Vec<_> = std::iter::from_fn(|| self.changes.try_recv().ok()).collect();
         self.take(&waiting);
-        let before = self.decider.conditions();
-        let conditions = Conditions {
-            verdicts: carry_over(&self.model, &self.health.states(), &model, self.kept.health()),
-            memory: before.memory.clone(),
-            ..Conditions::default()
-        };
-        let conditions = conditions.with_overrides(&model, before.forced.list().to_vec());
-        let decider = Decider::new(Arc::clone(&model), &partition, conditions);
-        let tables = Arc::new(Tables::of(&model, decider.table()));
-        if let Some(dataplane) = &mut self.dataplane {
-            let service = &model.service;
-            tokio::task::block_in_place(|| {
-                dataplane.replace(service.xdp_mode, &service.listen, &tables, decider.table())
-            })
-            .map_err(|error| Problem::of_file(&self.config, error.to_string()))?;
+        self.building.reloaded();
+        let missed = decider.catch_up(&conditions, self.conditions_of(&model));
+        if missed.enables() {
+            self.building.want(Want::Steering);
         }
-        // From here on nothing can fail.
-        self.server.publish(tables);
         self.kept.keep_memory(&self.decider.conditions().memory, &decider.conditions().memory);
         let mut news = compared(&self.decider, &decider);
-        self.model = model;
-        self.partition = partition;
-        self.databases = databases;
-        self.decider = decider;
+        let old = (
+            std::mem::replace(&mut self.model, model),
+            std::mem::replace(&mut self.partition, partition),
+            std::mem::replace(&mut self.databases, databases),
+            std::mem::replace(&mut self.decider, decider),
+        );
+        drop_beside(old);
+        if let Some(generation) = generation {
+            self.install(generation, missed.switches.iter().map(|switch| switch.slot).collect());
+        }
+        self.server.publish(tables);
         self.generation = Generation { number: self.generation.number + 1, since: clock::wall() };
         let (sender, channel) = mpsc::channel(CHANGES);
         self.changes = channel;
@@ -95,12 +137,12 @@ impl Running {
             event.time = self.generation.since;
         }
         self.tell(&news);
-        // What the checks found while the tables were built.
+        // What the checks found since.
         let states = self.health.states().into_iter().enumerate();
         let found: Vec<_> = states.map(|(index, state)| events::change(index, state)).collect();
         self.take(&found);
         events::serving(&self.model, &self.decider, self.dataplane.as_ref());
-        Ok(warnings)
+        warnings
     }
 }
 

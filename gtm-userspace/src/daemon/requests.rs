@@ -3,6 +3,7 @@
 use serde::Serialize;
 use tokio::sync::oneshot;
 
+use super::building::Held;
 use super::loading::Waiting;
 use super::overrides::OverrideChange;
 use super::service::Running;
@@ -38,10 +39,17 @@ impl Running {
                 send(reply, Ok(Overrides { overrides: overrides.collect() }));
             }
             Request::Write { write, idempotency, reply } => {
+                let before = self.building.changes();
                 let repeated = self.repeated(idempotency.as_ref());
-                match repeated.or_else(|| self.write(write, idempotency.as_ref())) {
-                    Some(written) => tell(reply, written),
-                    None => return Some(Waiting { idempotency, reply }),
+                let is_repeated = repeated.is_some();
+                let Some(written) = repeated.or_else(|| self.write(write, idempotency.as_ref())) else {
+                    return Some(Waiting { idempotency, reply });
+                };
+                // What is steered otherwise is in force with the next generation only.
+                if self.building.changes() != before || (is_repeated && self.building.is_due()) {
+                    self.building.hold(Held { written, reply });
+                } else {
+                    tell(reply, written);
                 }
             }
         }
@@ -216,7 +224,8 @@ fn record(idempotency: Option<&Idempotency>, written: &Written) -> Result<Batch,
     Ok(batch)
 }
 
-fn tell(reply: oneshot::Sender<Written>, written: Written) {
+/// Gives an answer.
+pub(super) fn tell(reply: oneshot::Sender<Written>, written: Written) {
     if reply.send(written).is_err() {
         tracing::debug!("who asked for a change has gone");
     }

@@ -5,15 +5,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
+use tokio::task::{JoinError, spawn_blocking};
 
 use super::StartError;
+use super::building::{Building, Built, Finished, Held, Kernel, Purpose, Want};
 use super::events;
 use super::kept::{self, Decided, Kept};
 use super::rates::Rates;
+use super::requests;
 use crate::clock;
 use crate::config::Model;
 use crate::config::model::{Verdict, XdpMode};
-use crate::dataplane::{Dataplane, DataplaneError};
+use crate::dataplane::{self, Dataplane, DataplaneError};
 use crate::decision::changes::{Cause, Switch};
 use crate::decision::comparison::found;
 use crate::decision::{Changes, Conditions, Decider};
@@ -42,6 +45,7 @@ pub(super) struct Running {
     pub(super) kept: Kept,
     pub(super) changes: mpsc::Receiver<VerdictChange>,
     pub(super) generation: Generation,
+    pub(super) building: Building,
     pub(super) started: u64,
     pub(super) rates: Rates,
 }
@@ -93,6 +97,7 @@ impl Running {
             kept,
             changes,
             generation: Generation { number: 1, since: now },
+            building: Building::default(),
             started: now,
             rates,
         };
@@ -103,15 +108,6 @@ impl Running {
         }
         running.tell(&news);
         Ok(running)
-    }
-
-    /// All changes of verdicts that are there, at least one; for ever when nothing is checked.
-    pub(super) async fn next_changes(&mut self) -> Vec<VerdictChange> {
-        let mut verdicts = Vec::new();
-        match self.changes.recv_many(&mut verdicts, CHANGES).await {
-            0 => std::future::pending().await,
-            _ => verdicts,
-        }
     }
 
     /// Takes changes of verdicts: decides each, and stores what changed where the kernel and the server read it. Only when
@@ -148,12 +144,9 @@ impl Running {
 
     /// Has what was decided answered by the kernel; the server does so already.
     fn put_in_force(&mut self, changes: &Changes) {
-        let stored = self.store(&changes.switches);
+        self.store(&changes.switches);
         if changes.enables() {
-            self.rebuild();
-        } else if let Err(error) = stored {
-            // The server has the new answers already, and answers where the kernel could not take them.
-            tracing::error!(%error, "the kernel's answers were not changed");
+            self.building.want(Want::Steering);
         }
     }
 
@@ -207,6 +200,7 @@ impl Running {
             self.kept.prune(&self.model);
         }
         self.end_overrides(clock::wall());
+        self.building.tick();
     }
 
     /// A change of a verdict in words.
@@ -218,41 +212,80 @@ impl Running {
         })
     }
 
-    /// Makes the tables anew: names that are steered now, or no longer, exist in their zones otherwise than before.
-    fn rebuild(&mut self) {
-        let tables = Arc::new(Tables::of(&self.model, self.decider.table()));
-        if let Some(dataplane) = &mut self.dataplane {
-            let (service, table) = (&self.model.service, self.decider.table());
-            let replaced = tokio::task::block_in_place(|| {
-                dataplane.replace(service.xdp_mode, &service.listen, &tables, table)
-            });
-            if let Err(error) = replaced {
-                // What it answers is no longer true.
-                tracing::error!(%error, "the program was taken off; the server answers everything until a reload");
-                dataplane.detach();
-            }
+    /// Has the slots that switched answered by the kernel; the server does so already, and answers where the kernel cannot
+    /// take them.
+    fn store(&mut self, switches: &[Switch]) {
+        let slots = || switches.iter().map(|switch| switch.slot);
+        self.building.note(slots());
+        let Some(dataplane) = &mut self.dataplane else { return };
+        match dataplane.store_all(self.decider.table(), slots()) {
+            Ok(()) => {}
+            Err(DataplaneError::BlocksFull) => self.building.want(Want::Room),
+            Err(error) => tracing::error!(%error, "the kernel's answers were not changed"),
         }
-        self.server.publish(tables);
     }
 
-    fn store(&mut self, switches: &[Switch]) -> Result<(), DataplaneError> {
-        let Some(dataplane) = &mut self.dataplane else { return Ok(()) };
-        let table = self.decider.table();
-        let (mut is_full, mut result) = (false, Ok(()));
-        for switch in switches {
-            match dataplane.store(table, switch.slot) {
-                Err(DataplaneError::BlocksFull) => is_full = true,
-                stored => result = result.and(stored),
+    /// Begins to build what is wanted.
+    pub(super) fn go_on(&mut self) {
+        self.building.go_on(&self.model, self.decider.table(), self.kernel());
+    }
+
+    /// Whether the kernel answers.
+    pub(super) fn kernel(&self) -> Kernel {
+        if self.dataplane.is_some() { Kernel::On } else { Kernel::Off }
+    }
+
+    /// Goes over to what was built, or says why not.
+    pub(super) async fn finish(&mut self, finished: Finished) {
+        let Finished { built, purpose, changed } = finished;
+        match purpose {
+            Purpose::Serving(want) => self.finish_rebuild(built, want, changed),
+            Purpose::Loaded(waiting) => self.finish_reload(built, waiting).await,
+        }
+        for Held { written, reply } in self.building.in_force() {
+            requests::tell(reply, written);
+        }
+    }
+
+    fn finish_rebuild(&mut self, built: Result<Built, JoinError>, want: Want, changed: Vec<u32>) {
+        let built =
+            built.map_err(|error| error.to_string()).and_then(|Built { tables, generation, .. }| {
+                // The server has no part in what the kernel lacks.
+                self.server.publish(tables);
+                generation.transpose().map_err(|error| error.to_string())
+            });
+        match built {
+            Ok(next) => {
+                self.building.succeeded();
+                if let Some(next) = next {
+                    self.install(next, changed);
+                }
+            }
+            Err(error) => {
+                self.building.failed(want);
+                let left = match want {
+                    Want::Room => "the server answers what the kernel has no room for",
+                    // What it answers is no longer true.
+                    Want::Steering => {
+                        self.dataplane.iter_mut().for_each(Dataplane::detach);
+                        "the program was taken off, and the server answers everything"
+                    }
+                };
+                tracing::error!(error, "no new generation; {left}, until the next attempt");
             }
         }
-        if is_full {
-            // A new generation has room, and every slot as it is now.
-            let (service, tables) = (&self.model.service, self.server.tables());
-            tokio::task::block_in_place(|| {
-                dataplane.replace(service.xdp_mode, &service.listen, &tables, table)
-            })?;
+    }
+
+    /// Puts a generation in the place of the one that serves, with what was decided while it was built.
+    pub(super) fn install(&mut self, mut next: dataplane::Generation, changed: Vec<u32>) {
+        match next.store_all(self.decider.table(), changed) {
+            Ok(()) => {}
+            Err(DataplaneError::BlocksFull) => self.building.want(Want::Room),
+            Err(error) => tracing::error!(%error, "the kernel's answers were not changed"),
         }
-        result
+        if let Some(dataplane) = &mut self.dataplane {
+            drop_beside(dataplane.install(self.model.service.xdp_mode, next));
+        }
     }
 
     /// Detaches, and ends everything that was started.
@@ -268,6 +301,20 @@ impl Running {
 /// What to say when the checks of a configuration can want more than this process may do.
 pub(super) fn shortage(model: &Model) -> Option<String> {
     room::shortage(&model.checks, &model.templates, room::open_files())
+}
+
+/// All changes of verdicts that are there, at least one; for ever when nothing is checked.
+pub(super) async fn next_changes(changes: &mut mpsc::Receiver<VerdictChange>) -> Vec<VerdictChange> {
+    let mut verdicts = Vec::new();
+    match changes.recv_many(&mut verdicts, CHANGES).await {
+        0 => std::future::pending().await,
+        _ => verdicts,
+    }
+}
+
+/// Frees what may be large without having the loop wait for it.
+pub(super) fn drop_beside<T: Send + 'static>(old: T) {
+    drop(spawn_blocking(move || drop(old)));
 }
 
 fn attach(

@@ -1,17 +1,19 @@
 //! Answers as the map of blocks has them: a node for each distinct part, children before their parents.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
 
 use gtm_common::abi::{
     self, BlockHead, ChoiceHead, ERROR_NODES, MAX_ANSWER, MAX_POINTERS, MAX_ROTATION, PageRef, TOO_LARGE,
     kind,
 };
-use gtm_common::wire::{HEADER_LEN, MAX_UDP_PAYLOAD, flags};
+use gtm_common::wire::{HEADER_LEN, MAX_NAME, MAX_UDP_PAYLOAD, flags};
 use zerocopy::IntoBytes;
 
 use super::DataplaneError;
 use super::mapped::MappedArray;
-use super::pages::{self, PageCursor};
+use super::pages::{self, PageCursor, Pages};
 use crate::decision::answer::{Member, Picked};
 use crate::decision::{Answer, Block};
 use crate::server::{Asked, Sections, Tables};
@@ -26,18 +28,24 @@ const TYPE_AND_CLASS_LEN: usize = 4;
 #[derive(Debug)]
 pub(super) struct Blocks {
     nodes: Nodes,
-    cursor: PageCursor,
-    /// Where each distinct node is: slots, entries and choices share them.
-    placed: HashMap<Vec<u8>, PageRef>,
+    /// Nodes by the hash of their bytes. Slots and choices share those of steered answers.
+    steered: HashMap<u64, PageRef>,
+    /// Entries share the others, which are all there before there is a map.
+    fixed: HashMap<u64, PageRef>,
+    hasher: RandomState,
 }
 
 /// Where nodes are written.
 #[derive(Debug)]
 enum Nodes {
     /// There is no map yet.
-    Unwritten(Vec<(PageRef, Vec<u8>)>),
-    Map(MappedArray),
+    Unwritten(Pages),
+    Map(MappedArray, PageCursor),
 }
+
+/// The nodes of answers that many slots have at once. Those of a small answer of records are the same for all of them.
+#[derive(Debug, Default)]
+pub(super) struct Batch(HashMap<*const Answer, (Arc<Answer>, Option<PageRef>)>);
 
 /// What a node is for.
 #[derive(Debug, Clone, Copy)]
@@ -52,11 +60,7 @@ pub(super) struct Purpose<'p> {
 impl Blocks {
     /// The nodes of the errors, which come first.
     pub(super) fn new() -> Result<Self, DataplaneError> {
-        let mut blocks = Self {
-            nodes: Nodes::Unwritten(Vec::new()),
-            cursor: PageCursor::default(),
-            placed: HashMap::new(),
-        };
+        let mut nodes = Pages::default();
         for rcode in 0..ERROR_NODES {
             // The bits that the header has no room for stand in the OPT record.
             let head = BlockHead {
@@ -65,24 +69,32 @@ impl Blocks {
                 rotations: 1,
                 ..BlockHead::default()
             };
-            blocks.write(head.as_bytes())?;
+            nodes.write(&[head.as_bytes()])?;
         }
-        Ok(blocks)
+        Ok(Self {
+            nodes: Nodes::Unwritten(nodes),
+            steered: HashMap::new(),
+            fixed: HashMap::new(),
+            hasher: RandomState::new(),
+        })
     }
 
     /// Pages that the map must have.
     pub(super) fn pages(&self) -> u32 {
-        self.cursor.pages() + SPARE_PAGES
+        let cursor = match &self.nodes {
+            Nodes::Unwritten(pages) => pages.cursor(),
+            Nodes::Map(_, cursor) => *cursor,
+        };
+        cursor.pages() + SPARE_PAGES
     }
 
     /// Writes what was placed so far, and whatever follows, into the map.
     pub(super) fn go_to(&mut self, mut map: MappedArray) -> Result<(), DataplaneError> {
         if let Nodes::Unwritten(nodes) = &self.nodes {
-            for (reference, bytes) in nodes {
-                map.write_bytes(pages::offset(*reference)?, bytes)?;
-            }
+            map.write_bytes(0, nodes.as_bytes())?;
+            self.nodes = Nodes::Map(map, nodes.cursor());
         }
-        self.nodes = Nodes::Map(map);
+        self.fixed = HashMap::new();
         Ok(())
     }
 
@@ -93,7 +105,29 @@ impl Blocks {
         sections: Sections,
     ) -> Result<Option<PageRef>, DataplaneError> {
         let leaf = leaf(kind::UNTAILORED, asked, vec![sections]);
-        leaf.map(|bytes| self.place_bytes(bytes)).transpose()
+        let Some(bytes) = leaf else { return Ok(None) };
+        let Self { nodes, fixed, hasher, .. } = self;
+        nodes.place(&bytes, fixed, hasher).map(Some)
+    }
+
+    /// The node of a steered answer, as [`Self::place`] gives it, with what the batch knows of it already.
+    pub(super) fn place_in(
+        &mut self,
+        batch: &mut Batch,
+        purpose: Purpose<'_>,
+        answer: &Arc<Answer>,
+    ) -> Result<Option<PageRef>, DataplaneError> {
+        if !purpose.is_direct {
+            return self.place(purpose, answer);
+        }
+        if let Some((_, placed)) = batch.0.get(&Arc::as_ptr(answer)) {
+            return Ok(*placed);
+        }
+        let placed = self.place(purpose, answer)?;
+        if is_same_for_all(answer) {
+            batch.0.insert(Arc::as_ptr(answer), (Arc::clone(answer), placed));
+        }
+        Ok(placed)
     }
 
     /// The node of a steered answer; `None` where it is left to the server.
@@ -120,31 +154,54 @@ impl Blocks {
             }
             Answer::Zone => None,
         };
-        bytes.map(|bytes| self.place_bytes(bytes)).transpose()
+        let Some(bytes) = bytes else { return Ok(None) };
+        let Self { nodes, steered, hasher, .. } = self;
+        nodes.place(&bytes, steered, hasher).map(Some)
     }
+}
 
-    fn place_bytes(&mut self, bytes: Vec<u8>) -> Result<PageRef, DataplaneError> {
-        if let Some(placed) = self.placed.get(&bytes) {
+impl Nodes {
+    /// The node of these bytes, which is written if it is not among those known.
+    fn place(
+        &mut self,
+        bytes: &[u8],
+        known: &mut HashMap<u64, PageRef>,
+        hasher: &RandomState,
+    ) -> Result<PageRef, DataplaneError> {
+        let hash = hasher.hash_one(bytes);
+        // Two nodes of one hash are rare: the second is not shared.
+        if let Some(placed) = known.get(&hash).filter(|placed| self.holds(**placed, bytes)) {
             return Ok(*placed);
         }
-        let reference = self.write(&bytes)?;
-        self.placed.insert(bytes, reference);
-        Ok(reference)
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<PageRef, DataplaneError> {
-        let reference = self.cursor.take(bytes.len().div_ceil(8));
-        match &mut self.nodes {
-            Nodes::Unwritten(nodes) => nodes.push((reference, bytes.to_vec())),
-            Nodes::Map(map) => {
-                if usize::try_from(reference.page()).is_ok_and(|page| page >= map.len()) {
+        let place = match self {
+            Self::Unwritten(pages) => pages.write(&[bytes])?,
+            Self::Map(map, cursor) => {
+                let mut next = *cursor;
+                let place = next.take(bytes.len().div_ceil(8))?;
+                if usize::try_from(place.page()).is_ok_and(|page| page >= map.len()) {
                     return Err(DataplaneError::BlocksFull);
                 }
-                map.write_bytes(pages::offset(reference)?, bytes)?;
+                map.write_bytes(pages::offset(place)?, bytes)?;
+                *cursor = next;
+                place
             }
-        }
-        Ok(reference)
+        };
+        known.insert(hash, place);
+        Ok(place)
     }
+
+    fn holds(&self, place: PageRef, bytes: &[u8]) -> bool {
+        match self {
+            Self::Unwritten(pages) => pages.at(place).starts_with(bytes),
+            Self::Map(map, _) => pages::offset(place).is_ok_and(|start| map.holds(start, bytes)),
+        }
+    }
+}
+
+/// True for records that lead nowhere and fit behind every name: what is answered to one name is answered to all.
+fn is_same_for_all(answer: &Answer) -> bool {
+    let room = usize::from(MAX_UDP_PAYLOAD) - HEADER_LEN - MAX_NAME - TYPE_AND_CLASS_LEN;
+    answer.is_always_for_kernel() && answer.most_bytes() <= room && !matches!(answer, Answer::Empty { .. })
 }
 
 /// The node of records in turn; `None` where it is left to the server.

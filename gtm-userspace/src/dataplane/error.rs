@@ -65,6 +65,22 @@ pub enum DataplaneError {
     /// The kernel did not take the object.
     #[error("the kernel did not create the maps: {}", chain(.0))]
     Load(#[source] aya::EbpfError),
+    /// The kernel has no memory for a map, or makes none that large.
+    #[error(
+        "the kernel has no room for map {map} of {elements} elements, {bytes} bytes: {}; free memory, raise the memory \
+         limit of gtm's control group, or configure less; `xdp_mode = \"off\"` leaves everything to the daemon",
+        chain(source)
+    )]
+    NoRoom {
+        /// Its name.
+        map: &'static str,
+        /// How many it was to have.
+        elements: u32,
+        /// How long they are together.
+        bytes: u64,
+        /// What the kernel said.
+        source: aya::EbpfError,
+    },
     /// The verifier did not take the program, or the kernel lacks something.
     #[error("the kernel did not accept the program: {}", chain(.0))]
     Verify(#[source] ProgramError),

@@ -4,21 +4,23 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use aya::maps::HashMap;
 use aya::maps::lpm_trie::{Key, LpmTrie};
+use aya::maps::{HashMap, MapError};
 use aya::programs::{ProgramFd, TestRun, TestRunOptions, Xdp};
-use aya::{Ebpf, EbpfLoader};
+use aya::{Ebpf, EbpfError, EbpfLoader};
 use gtm_common::abi::{
-    self, Listen, MAX_NSID, NO_BLOCK, PageRef, Settings, TRUSTED_FAMILY_BITS, Trusted, map,
+    self, Bucket, Listen, MAX_NSID, NO_BLOCK, Page, PageRef, RangeV4, RangeV6, Settings, TRUSTED_FAMILY_BITS,
+    Trusted, map,
 };
 use zerocopy::IntoBytes;
 
-use super::blocks::Blocks;
+use super::blocks::{Batch, Blocks};
 use super::counters::{self, Counters};
 use super::mapped::MappedArray;
 use super::names::NameTable;
-use super::plan::{Plan, Slots};
-use super::{DataplaneError, error, kernel, pages, sample};
+use super::plan::Plan;
+use super::slots::Slots;
+use super::{DataplaneError, error, kernel, sample};
 use crate::config::model::{Dns, EcsTrust, Prefix};
 use crate::decision::AnswerTable;
 use crate::decision::location::Location;
@@ -46,41 +48,34 @@ impl Generation {
         tables: &Arc<Tables>,
         table: &AnswerTable,
     ) -> Result<Self, DataplaneError> {
-        let Plan { names: planned, slots, mut blocks } = Plan::new(tables, table)?;
+        let Plan { names: records, slots, mut blocks } = Plan::new(tables, table)?;
         // What the slots answer now is placed beforehand, so that the map is made for it.
-        for source in 0..table.slots.len() {
-            place(&mut blocks, tables, &slots, table, length("slots", source)?, |_, _| Ok(()))?;
-        }
+        let all = || 0..u32::try_from(table.slots.len()).unwrap_or(u32::MAX);
+        place(&mut blocks, tables, &slots, table, all(), |_, _| Ok(()))?;
         // Keys come from where the standard library takes the seeds of its hash maps.
-        let names = NameTable::new(&planned, || RandomState::new().hash_one(0u8))?;
+        let names = NameTable::new(&records, || RandomState::new().hash_one(0u8))?;
         let trusted = match &tables.dns().ecs {
             EcsTrust::Prefixes(prefixes) => prefixes.as_slice(),
             EcsTrust::Always | EcsTrust::Never => &[],
         };
         let settings = settings(tables.dns(), &names, &table.location)?;
-        let mut loader = EbpfLoader::new();
-        let mut size = |map: &'static str, elements: u32| {
-            // A map has at least one element.
-            loader.map_max_entries(map, elements.max(1));
-        };
-        size(map::LISTEN, length("served addresses", listen.len())?);
-        size(map::TRUSTED, length("trusted prefixes", trusted.len())?);
-        size(map::NAME_BUCKETS, settings.bucket_mask + 1);
-        size(map::NAMES, names.pages);
-        size(map::INDEX_V4, length("IPv4 index", table.location.index_v4.len())?);
-        size(map::RANGES_V4, settings.ranges_v4);
-        size(map::INDEX_V6, length("IPv6 index", table.location.index_v6.len())?);
-        size(map::RANGES_V6, settings.ranges_v6);
-        size(map::VIEWS, length("views", table.views.len())?);
-        size(map::SLOTS, length("slots", slots.len())?);
-        size(map::BLOCKS, blocks.pages());
-        loader.override_global(abi::SETTINGS_SYMBOL, settings.as_bytes(), true);
-        let mut object = loader.load(OBJECT).map_err(load_error)?;
+        let location = &table.location;
+        let sizes = [
+            Size::of::<Listen>(map::LISTEN, "served addresses", listen.len())?,
+            Size::of::<Trusted>(map::TRUSTED, "trusted prefixes", trusted.len())?,
+            Size::of::<Bucket>(map::NAME_BUCKETS, "name buckets", names.buckets.len())?,
+            Size::pages(map::NAMES, records.pages.cursor().pages()),
+            Size::of::<u32>(map::INDEX_V4, "IPv4 index", location.index_v4.len())?,
+            Size::of::<RangeV4>(map::RANGES_V4, "IPv4 ranges", location.ranges_v4.len())?,
+            Size::of::<u32>(map::INDEX_V6, "IPv6 index", location.index_v6.len())?,
+            Size::of::<RangeV6>(map::RANGES_V6, "IPv6 ranges", location.ranges_v6.len())?,
+            Size::of::<u32>(map::VIEWS, "views", table.views.len())?,
+            Size::of::<u64>(map::SLOTS, "slots", slots.len())?,
+            Size::pages(map::BLOCKS, blocks.pages()),
+        ];
+        let mut object = create(&sizes, &settings)?;
         MappedArray::new(&object, map::NAME_BUCKETS)?.write(0, &names.buckets)?;
-        let mut records = MappedArray::new(&object, map::NAMES)?;
-        for (reference, record) in &names.records {
-            records.write_bytes(pages::offset(*reference)?, record.as_bytes())?;
-        }
+        MappedArray::new(&object, map::NAMES)?.write_bytes(0, records.pages.as_bytes())?;
         MappedArray::new(&object, map::INDEX_V4)?.write(0, &table.location.index_v4)?;
         MappedArray::new(&object, map::RANGES_V4)?.write(0, &table.location.ranges_v4)?;
         MappedArray::new(&object, map::INDEX_V6)?.write(0, &table.location.index_v6)?;
@@ -92,25 +87,38 @@ impl Generation {
         let values = MappedArray::new(&object, map::SLOTS)?;
         let mut generation =
             Self { object, tables: Arc::clone(tables), values, slots, blocks, hash_key: names.key };
-        for slot in 0..length("slots", table.slots.len())? {
-            generation.store(table, slot)?;
-        }
+        generation.store_all(table, all())?;
         generation.program()?.load().map_err(verify_error)?;
-        sample::check(&generation, listen, tables, table, &planned)?;
+        sample::check(&generation, listen, tables, table, &records)?;
         generation.reset_counters()?;
         Ok(generation)
     }
 
-    /// Makes a slot of the table answer what it holds now, for its name and for those whose aliases lead there: what
+    /// Makes a slot of the table answer what it holds now: see [`Self::store_all`].
+    pub fn store(&mut self, table: &AnswerTable, slot: u32) -> Result<(), DataplaneError> {
+        self.store_all(table, [slot])
+    }
+
+    /// Makes slots of the table answer what they hold now, for their names and for those whose aliases lead there: what
     /// answers is written first, then each slot in one store.
     ///
-    /// What cannot be written leaves the slot to the server: what it answered before is no longer true.
-    pub fn store(&mut self, table: &AnswerTable, slot: u32) -> Result<(), DataplaneError> {
+    /// What cannot be written leaves its slots to the server: what they answered before is no longer true. All are stored
+    /// before an error is told.
+    pub fn store_all(
+        &mut self,
+        table: &AnswerTable,
+        changed: impl IntoIterator<Item = u32>,
+    ) -> Result<(), DataplaneError> {
         let Self { tables, values, slots, blocks, .. } = self;
-        place(blocks, tables, slots, table, slot, |slot, node| {
+        place(blocks, tables, slots, table, changed, |slot, node| {
             let value = node.map_or(NO_BLOCK, |PageRef(node)| node.into());
             values.store_u64(usize::try_from(slot).unwrap_or(usize::MAX), value)
         })
+    }
+
+    /// Has what is stored from now on follow other tables, of the same names: those that it was built from stood still.
+    pub fn follow(&mut self, tables: &Arc<Tables>) {
+        self.tables = Arc::clone(tables);
     }
 
     /// The program of the object.
@@ -161,26 +169,57 @@ impl Generation {
     }
 }
 
-/// Places what a slot of the table holds now for every slot that follows it, and has each one stored. All are stored, those
+/// Places what slots of the table hold now for every slot that follows them, and has each one stored. All are stored, those
 /// that cannot be placed as nothing, before an error is told.
 fn place(
     blocks: &mut Blocks,
     tables: &Tables,
     slots: &Slots,
     table: &AnswerTable,
-    source: u32,
+    sources: impl IntoIterator<Item = u32>,
     mut store: impl FnMut(u32, Option<PageRef>) -> Result<(), DataplaneError>,
 ) -> Result<(), DataplaneError> {
-    let answer = usize::try_from(source).ok().and_then(|source| table.slots.get(source));
-    let answer =
-        answer.ok_or_else(|| DataplaneError::map(map::SLOTS, format!("no slot {source}")))?.load_full();
+    let mut batch = Batch::default();
     let mut result = Ok(());
-    for (slot, purpose) in slots.followers(tables, source) {
-        let placed = blocks.place(purpose, &answer);
-        let stored = store(slot, placed.as_ref().ok().copied().flatten());
-        result = result.and(placed.map(drop)).and(stored);
+    for source in sources {
+        let answer = usize::try_from(source).ok().and_then(|source| table.slots.get(source));
+        let Some(answer) = answer else {
+            result = result.and(Err(DataplaneError::map(map::SLOTS, format!("no slot {source}"))));
+            continue;
+        };
+        let answer = answer.load_full();
+        for (slot, purpose) in slots.followers(tables, source) {
+            let placed = blocks.place_in(&mut batch, purpose, &answer);
+            let stored = store(slot, placed.as_ref().ok().copied().flatten());
+            result = result.and(placed.map(drop)).and(stored);
+        }
     }
     result
+}
+
+/// How large a map is to be.
+#[derive(Debug, Clone, Copy)]
+struct Size {
+    map: &'static str,
+    elements: u32,
+    bytes: u64,
+}
+
+impl Size {
+    /// That many elements, or one: a map has at least that.
+    fn of<T>(map: &'static str, what: &'static str, elements: usize) -> Result<Self, DataplaneError> {
+        length(what, elements).map(|elements| Self::new(map, elements, size_of::<T>()))
+    }
+
+    fn pages(map: &'static str, pages: u32) -> Self {
+        Self::new(map, pages, size_of::<Page>())
+    }
+
+    fn new(map: &'static str, elements: u32, element: usize) -> Self {
+        let elements = elements.max(1);
+        let element = u64::try_from(element.next_multiple_of(8)).unwrap_or(u64::MAX);
+        Self { map, elements, bytes: element.saturating_mul(elements.into()) }
+    }
 }
 
 fn settings(dns: &Dns, names: &NameTable, location: &Location) -> Result<Settings, DataplaneError> {
@@ -249,17 +288,58 @@ fn length(what: &'static str, length: usize) -> Result<u32, DataplaneError> {
     u32::try_from(length).ok().ok_or(DataplaneError::TooLarge { what, limit: u64::from(u32::MAX) })
 }
 
-fn load_error(error: aya::EbpfError) -> DataplaneError {
+/// Creates the maps of these sizes.
+fn create(sizes: &[Size], settings: &Settings) -> Result<Ebpf, DataplaneError> {
+    let mut loader = EbpfLoader::new();
+    for Size { map, elements, .. } in sizes {
+        loader.map_max_entries(map, *elements);
+    }
+    loader.override_global(abi::SETTINGS_SYMBOL, settings.as_bytes(), true);
+    loader.load(OBJECT).map_err(|error| load_error(error, sizes))
+}
+
+/// What the kernel's refusal of a map means; `sizes` are those that were asked for.
+fn load_error(error: EbpfError, sizes: &[Size]) -> DataplaneError {
     match error::os_error(&error) {
         Some(nix::libc::EPERM | nix::libc::EACCES) => DataplaneError::NoPrivilege,
+        Some(nix::libc::ENOMEM | nix::libc::E2BIG) => match refused(&error, sizes) {
+            Some(Size { map, elements, bytes }) => {
+                DataplaneError::NoRoom { map, elements, bytes, source: error }
+            }
+            None => DataplaneError::Load(error),
+        },
         _ if error::chain(&error).contains(abi::SETTINGS_SYMBOL) => DataplaneError::AbiMismatch,
         _ => kernel::too_old().unwrap_or(DataplaneError::Load(error)),
     }
+}
+
+/// The map that was refused.
+fn refused(error: &EbpfError, sizes: &[Size]) -> Option<Size> {
+    let EbpfError::MapError(MapError::CreateError { name, .. }) = error else { return None };
+    sizes.iter().find(|size| size.map == name).copied()
 }
 
 fn verify_error(error: aya::programs::ProgramError) -> DataplaneError {
     match error::os_error(&error) {
         Some(nix::libc::EPERM) => DataplaneError::NoPrivilege,
         _ => kernel::too_old().unwrap_or(DataplaneError::Verify(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Three hundred thousand gigabytes.
+    #[test]
+    fn a_map_that_is_too_large_is_refused_by_its_name_and_size() {
+        let sizes = [Size::pages(map::LISTEN, 1), Size::pages(map::NAMES, u32::MAX)];
+        let error = create(&sizes, &Settings::default()).unwrap_err();
+        if matches!(error, DataplaneError::NoPrivilege) {
+            return;
+        }
+        let told = error.to_string();
+        let expect = "the kernel has no room for map NAMES of 4294967295 elements, 300166700933760 bytes: ";
+        assert!(told.starts_with(expect), "{told}");
     }
 }

@@ -74,6 +74,19 @@ impl MappedArray {
         Ok(())
     }
 
+    /// True when these bytes stand at an offset.
+    pub(super) fn holds(&self, offset: usize, bytes: &[u8]) -> bool {
+        if offset + bytes.len() > self.elements * self.stride {
+            return false;
+        }
+        // SAFETY: the offset is within the mapping.
+        let start = unsafe { self.start.cast::<u8>().as_ptr().add(offset) };
+        // SAFETY: the range is within the mapping, which is writable for us alone, and only through `&mut self` or, where
+        // elements are stored, not through this.
+        let there = unsafe { std::slice::from_raw_parts(start, bytes.len()) };
+        there == bytes
+    }
+
     /// Stores an element of eight bytes in one piece; everything written before is seen by whoever sees it.
     pub(super) fn store_u64(&self, element: usize, value: u64) -> Result<(), DataplaneError> {
         if element >= self.elements || self.stride != size_of::<u64>() {

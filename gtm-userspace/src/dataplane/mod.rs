@@ -16,6 +16,7 @@ mod names;
 mod pages;
 mod plan;
 mod sample;
+mod slots;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -71,18 +72,11 @@ impl Dataplane {
             .filter_map(|interface| Some((&*interface.name, interface.attachment.as_ref()?)))
     }
 
-    /// Builds a generation for other tables and puts it in the place of the one that serves.
+    /// Puts a generation in the place of the one that serves, which is given back: freeing its maps may take a while.
     ///
-    /// An error leaves the old one serving everywhere. Once the new one is built there is no going back: an interface
-    /// that does not take it is left without a program until the next replacement, and the server answers there.
-    pub fn replace(
-        &mut self,
-        mode: XdpMode,
-        listen: &[SocketAddr],
-        tables: &Arc<Tables>,
-        table: &AnswerTable,
-    ) -> Result<(), DataplaneError> {
-        let mut next = Generation::load(listen, tables, table)?;
+    /// There is no going back: an interface that does not take it is left without a program until the next one, and the
+    /// server answers there.
+    pub fn install(&mut self, mode: XdpMode, mut next: Generation) -> Generation {
         for Interface { name, attachment } in &mut self.interfaces {
             let exchanged = attachment.take().and_then(|old| next.take_over(name, old).ok());
             // An exchange that fails takes the old program off as well: put the new one on afresh.
@@ -99,12 +93,17 @@ impl Dataplane {
             Ok(counters) => self.counted.add(&counters),
             Err(error) => tracing::warn!(%error, "counters of the generation before were lost"),
         }
-        Ok(())
+        old
     }
 
-    /// Makes a slot answer what the table holds for it now.
-    pub fn store(&mut self, table: &AnswerTable, slot: u32) -> Result<(), DataplaneError> {
-        self.generation.store(table, slot)
+    /// Makes slots answer what the table holds for them now; [`DataplaneError::BlocksFull`] when some found no room, and are
+    /// left to the server.
+    pub fn store_all(
+        &mut self,
+        table: &AnswerTable,
+        slots: impl IntoIterator<Item = u32>,
+    ) -> Result<(), DataplaneError> {
+        self.generation.store_all(table, slots)
     }
 
     /// Takes the program off every interface, so that the server answers everything there until the next replacement.

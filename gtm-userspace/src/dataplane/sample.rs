@@ -6,7 +6,7 @@ use gtm_common::abi::ANY_TYPE;
 use gtm_common::checksum::Sum;
 use gtm_common::wire::{HEADER_LEN, class, rtype};
 
-use super::plan::PlannedName;
+use super::names::NameRecords;
 use super::{DataplaneError, Generation};
 use crate::decision::AnswerTable;
 use crate::decision::answer::split;
@@ -30,7 +30,7 @@ pub(super) fn check(
     listen: &[SocketAddr],
     tables: &Tables,
     table: &AnswerTable,
-    names: &[PlannedName],
+    names: &NameRecords,
 ) -> Result<(), DataplaneError> {
     let Some(server) = listen.first().copied() else { return Ok(()) };
     let client = match server {
@@ -38,11 +38,10 @@ pub(super) fn check(
         SocketAddr::V6(_) => IpAddr::V6(CLIENT_V6),
     };
     let sample = Sample { generation, server, client, tables, table };
-    let in_class = |planned: &&PlannedName| planned.class == class::IN;
     let step = (names.len() / NAMES).max(1);
-    for planned in names.iter().step_by(step).filter(in_class) {
-        sample.ask(&planned.name, rtype::A)?;
-        if let Ok(below) = planned.name.child(b"-") {
+    for (name, _) in names.step_by(step).filter(|(_, class)| *class == class::IN) {
+        sample.ask(&name, rtype::A)?;
+        if let Ok(below) = name.child(b"-") {
             sample.ask(&below, rtype::A)?;
         }
     }

@@ -1,6 +1,7 @@
 //! What became of the decision when the conditions changed: for the tables, for the store, and as events for people.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::choose::{Choice, LastResort, Reason};
 use super::conditions::{DomainState, PoolState};
@@ -41,7 +42,7 @@ pub struct Switch {
     /// The access domain that answers otherwise now.
     pub domain: DomainId,
     /// The pools that the slot's clients may use.
-    pub route: Route,
+    pub route: Arc<Route>,
     /// What was answered.
     pub from: Choice,
     /// What is answered now.

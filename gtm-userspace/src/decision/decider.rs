@@ -4,6 +4,7 @@
 mod compile;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 
 use self::compile::Compiler;
@@ -43,7 +44,7 @@ pub struct Decider {
 #[derive(Debug)]
 struct Slot {
     domain: DomainId,
-    route: Route,
+    route: Arc<Route>,
     /// Where its last good answer is remembered, if that is asked for.
     last_good: Option<String>,
     choice: Choice,
@@ -52,9 +53,12 @@ struct Slot {
 /// Which pools a check can change, which access domains a pool can change, and the slots of these.
 #[derive(Debug, Default)]
 struct Reach {
-    pools_of_check: HashMap<CheckId, Vec<PoolId>>,
-    domains_of_pool: HashMap<PoolId, Vec<DomainId>>,
-    slots_of_domain: HashMap<DomainId, Vec<usize>>,
+    /// By check.
+    pools_of_check: Vec<Vec<PoolId>>,
+    /// By pool.
+    domains_of_pool: Vec<Vec<DomainId>>,
+    /// By access domain: they follow each other.
+    slots_of_domain: Vec<Range<usize>>,
 }
 
 /// States by index: of the addresses of each pool, the pools and the access domains.
@@ -74,7 +78,7 @@ impl Decider {
             compiler.add(&model, DomainId(index), domain, partition);
         }
         let Compiler { names, views, routes, .. } = compiler;
-        let undecided = |(domain, route): (DomainId, Route)| {
+        let undecided = |(domain, route): (DomainId, Arc<Route>)| {
             let found = model.domains.get(domain.0);
             let last_good = found
                 .filter(|found| found.all_down == AllDownAction::LastGood)
@@ -83,12 +87,7 @@ impl Decider {
             Slot { domain, route, last_good, choice }
         };
         let slots: Vec<Slot> = routes.into_iter().map(undecided).collect();
-        let answer_of = |slot: &Slot| {
-            let domain = model.domains.get(slot.domain.0);
-            domain.map_or(Answer::Zone, |domain| answer(&model, domain, &slot.choice))
-        };
-        let answers = slots.iter().map(answer_of).collect();
-        let table = AnswerTable::new(Location::new(partition), names, views, answers);
+        let table = AnswerTable::new(Location::new(partition), names, views, slots.len());
         let mut decider = Self {
             reach: Reach::new(&model, &slots),
             shown: Shown::new(&model),
@@ -119,19 +118,41 @@ impl Decider {
 
     /// Every slot's access domain, the pools that its clients may use, and what it answers now, by index.
     pub fn slots(&self) -> impl Iterator<Item = (DomainId, &Route, &Choice)> {
-        self.slots.iter().map(|slot| (slot.domain, &slot.route, &slot.choice))
+        self.slots.iter().map(|slot| (slot.domain, &*slot.route, &slot.choice))
     }
 
     /// Takes the verdict of a check: decides what it reaches anew, and stores what changed in the table.
     pub fn set_verdict(&mut self, check: CheckId, verdict: Verdict) -> Changes {
-        match self.conditions.verdicts.get_mut(check.0) {
-            Some(known) if *known != verdict => *known = verdict,
-            _ => return Changes::default(),
+        self.set_verdicts([(check, verdict)])
+    }
+
+    /// Takes the verdicts of several checks at once.
+    pub fn set_verdicts(&mut self, verdicts: impl IntoIterator<Item = (CheckId, Verdict)>) -> Changes {
+        let mut pools = BTreeSet::new();
+        for (check, verdict) in verdicts {
+            if let Some(known) = self.conditions.verdicts.get_mut(check.0).filter(|known| **known != verdict)
+            {
+                *known = verdict;
+                pools.extend(self.reach.pools_of_check.get(check.0).into_iter().flatten().copied());
+            }
         }
-        let pools: BTreeSet<PoolId> =
-            self.reach.pools_of_check.get(&check).into_iter().flatten().copied().collect();
+        if pools.is_empty() {
+            return Changes::default();
+        }
         let domains = self.reach.domains_of(&pools);
-        self.decide(&pools, &domains)
+        self.decide(pools, domains)
+    }
+
+    /// Goes over to the conditions of now, for a decision that was made from others `before` while those changed. What is
+    /// remembered is taken over as well.
+    pub fn catch_up(&mut self, before: &Conditions, now: Conditions) -> Changes {
+        if before.forced == now.forced && before.memory == now.memory && before.down == now.down {
+            let verdicts = now.verdicts.iter().enumerate();
+            return self.set_verdicts(verdicts.map(|(check, verdict)| (CheckId(check), *verdict)));
+        }
+        self.conditions = now;
+        self.forget_unused();
+        self.decide_all()
     }
 
     /// Puts these overrides in the place of those before.
@@ -167,19 +188,24 @@ impl Decider {
     }
 
     fn decide_all(&mut self) -> Changes {
-        let pools = (0..self.model.pools.len()).map(PoolId).collect();
-        let domains = (0..self.model.domains.len()).map(DomainId).collect();
-        self.decide(&pools, &domains)
+        let pools = (0..self.model.pools.len()).map(PoolId);
+        let domains = (0..self.model.domains.len()).map(DomainId);
+        self.decide(pools, domains)
     }
 
     /// Decides these pools and access domains anew: first where levels stand, then what is answered.
-    fn decide(&mut self, pools: &BTreeSet<PoolId>, domains: &BTreeSet<DomainId>) -> Changes {
+    fn decide(
+        &mut self,
+        pools: impl IntoIterator<Item = PoolId>,
+        domains: impl IntoIterator<Item = DomainId>,
+    ) -> Changes {
         let mut changes = Changes::default();
         for pool in pools {
-            self.decide_pool(*pool, &mut changes);
+            self.decide_pool(pool, &mut changes);
         }
+        let mut answers = Answers::default();
         for domain in domains {
-            self.decide_domain(*domain, &mut changes);
+            self.decide_domain(domain, &mut answers, &mut changes);
         }
         changes
     }
@@ -213,7 +239,7 @@ impl Decider {
         }
     }
 
-    fn decide_domain(&mut self, id: DomainId, changes: &mut Changes) {
+    fn decide_domain(&mut self, id: DomainId, answers: &mut Answers, changes: &mut Changes) {
         let model = Arc::clone(&self.model);
         let Some(domain) = model.domains.get(id.0) else { return };
         let state = self.conditions.domain(&model, id);
@@ -230,13 +256,18 @@ impl Decider {
                 advance(&mut self.conditions, domain_key(&model, domain, source), &names, changes);
             }
         }
-        let slots = self.reach.slots_of_domain.get(&id).cloned().unwrap_or_default();
-        for index in slots {
-            self.decide_slot(index, domain, changes);
+        for index in self.reach.slots_of_domain.get(id.0).cloned().unwrap_or_default() {
+            self.decide_slot(index, domain, answers, changes);
         }
     }
 
-    fn decide_slot(&mut self, index: usize, domain: &AccessDomain, changes: &mut Changes) {
+    fn decide_slot(
+        &mut self,
+        index: usize,
+        domain: &AccessDomain,
+        answers: &mut Answers,
+        changes: &mut Changes,
+    ) {
         let (Some(slot), Some(shared)) = (self.slots.get_mut(index), self.table.slots.get(index)) else {
             return;
         };
@@ -255,9 +286,9 @@ impl Decider {
             changes.memory.insert(key.to_owned(), self.conditions.memory.entry(key));
         }
         if choice != slot.choice {
-            shared.store(Arc::new(answer(&self.model, domain, &choice)));
+            shared.store(answers.of(&self.model, domain, &choice.response));
             let from = std::mem::replace(&mut slot.choice, choice.clone());
-            let (domain, route) = (slot.domain, slot.route.clone());
+            let (domain, route) = (slot.domain, Arc::clone(&slot.route));
             changes.switches.push(Switch { slot: compile::index(index), domain, route, from, to: choice });
         }
     }
@@ -279,27 +310,55 @@ impl Decider {
 
 impl Reach {
     fn new(model: &Model, slots: &[Slot]) -> Self {
-        let mut reach = Self::default();
+        let mut reach = Self {
+            pools_of_check: vec![Vec::new(); model.checks.len()],
+            domains_of_pool: vec![Vec::new(); model.pools.len()],
+            slots_of_domain: vec![0..0; model.domains.len()],
+        };
         for (index, pool) in model.pools.iter().enumerate() {
             let checks: BTreeSet<CheckId> =
                 pool.addresses.iter().flat_map(|address| address.checks.iter().copied()).collect();
             for check in checks {
-                reach.pools_of_check.entry(check).or_default().push(PoolId(index));
+                reach.pools_of_check.get_mut(check.0).into_iter().for_each(|pools| pools.push(PoolId(index)));
             }
         }
         for (index, domain) in model.domains.iter().enumerate() {
             for pool in domain.answering_pools() {
-                reach.domains_of_pool.entry(pool).or_default().push(DomainId(index));
+                let domains = reach.domains_of_pool.get_mut(pool.0);
+                domains.into_iter().for_each(|domains| domains.push(DomainId(index)));
             }
         }
         for (index, slot) in slots.iter().enumerate() {
-            reach.slots_of_domain.entry(slot.domain).or_default().push(index);
+            if let Some(slots) = reach.slots_of_domain.get_mut(slot.domain.0) {
+                *slots = if slots.end == 0 { index..index + 1 } else { slots.start..index + 1 };
+            }
         }
         reach
     }
 
-    fn domains_of(&self, pools: &BTreeSet<PoolId>) -> BTreeSet<DomainId> {
-        pools.iter().flat_map(|pool| self.domains_of_pool.get(pool).into_iter().flatten().copied()).collect()
+    /// Those that these pools can change, ascending.
+    fn domains_of(&self, pools: &BTreeSet<PoolId>) -> Vec<DomainId> {
+        let domains = pools.iter().flat_map(|pool| self.domains_of_pool.get(pool.0).into_iter().flatten());
+        let mut domains: Vec<DomainId> = domains.copied().collect();
+        domains.sort_unstable();
+        domains.dedup();
+        domains
+    }
+}
+
+/// The answers that were made already: of many slots that switch at once most go to the same few.
+#[derive(Debug, Default)]
+struct Answers(HashMap<(Response, u32), Arc<Answer>>);
+
+impl Answers {
+    /// The answer of a response. An alias outside our zones is no concern of the server: nothing is added to it.
+    fn of(&mut self, model: &Model, domain: &AccessDomain, response: &Response) -> Arc<Answer> {
+        let is_ours = |name: &Name| model.zones.iter().any(|zone| name.is_at_or_below(&zone.origin));
+        let answer = self
+            .0
+            .entry((response.clone(), domain.ttl))
+            .or_insert_with(|| Arc::new(Answer::compile(response, domain.ttl, is_ours)));
+        Arc::clone(answer)
     }
 }
 
@@ -355,17 +414,11 @@ fn route_text(model: &Model, domain: &AccessDomain, route: &Route) -> String {
     [stops.join(","), nearest.join(",")].join(";")
 }
 
-/// The answer of a choice. An alias outside our zones is no concern of the server: nothing is added to it.
-fn answer(model: &Model, domain: &AccessDomain, choice: &Choice) -> Answer {
-    let is_ours = |name: &Name| model.zones.iter().any(|zone| name.is_at_or_below(&zone.origin));
-    Answer::compile(&choice.response, domain.ttl, is_ours)
-}
-
 /// What everything is shown as, for those who ask.
 impl Decider {
     /// The last good answer that is remembered for a route of an access domain.
     pub fn last_good(&self, domain: DomainId, route: &Route) -> Option<&Response> {
-        let slot = self.slots.iter().find(|slot| slot.domain == domain && slot.route == *route)?;
+        let slot = self.slots.iter().find(|slot| slot.domain == domain && *slot.route == *route)?;
         self.conditions.memory.last_good(slot.last_good.as_deref()?)
     }
 

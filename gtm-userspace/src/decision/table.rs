@@ -20,12 +20,12 @@ use crate::name::Name;
 #[derive(Debug, Default)]
 pub struct AnswerTable {
     /// Who asks.
-    pub location: Location,
+    pub location: Arc<Location>,
     /// For what: the steered types of each name, in the form the maps have them.
-    pub names: HashMap<Name, Vec<TypeEntry>>,
+    pub names: Arc<HashMap<Name, Vec<TypeEntry>>>,
     /// Which answer: rows of slot offsets by class. A tailored entry's row has one element for each class, any other
     /// row just one.
-    pub views: Vec<u32>,
+    pub views: Arc<Vec<u32>>,
     /// What each slot answers now.
     pub slots: Vec<ArcSwap<Answer>>,
 }
@@ -41,15 +41,25 @@ pub struct Steered {
 }
 
 impl AnswerTable {
-    /// A table of these parts.
+    /// A table of these parts, with so many slots that are left to the zone.
     pub fn new(
         location: Location,
         names: HashMap<Name, Vec<TypeEntry>>,
         views: Vec<u32>,
-        answers: Vec<Answer>,
+        slots: usize,
     ) -> Self {
-        let slots = answers.into_iter().map(ArcSwap::from_pointee).collect();
-        Self { location, names, views, slots }
+        let answer = Arc::new(Answer::Zone);
+        let slots = (0..slots).map(|_| ArcSwap::new(Arc::clone(&answer))).collect();
+        Self { location: Arc::new(location), names: Arc::new(names), views: Arc::new(views), slots }
+    }
+
+    /// The table as it is now: what is built from it is of one time, whatever is decided meanwhile. Slots that change while
+    /// it is taken are in it as before or after.
+    #[must_use]
+    pub fn frozen(&self) -> Self {
+        let Self { location, names, views, slots } = self;
+        let slots = slots.iter().map(|slot| ArcSwap::new(slot.load_full())).collect();
+        Self { location: Arc::clone(location), names: Arc::clone(names), views: Arc::clone(views), slots }
     }
 
     /// The steered answer to `name` and `qtype` for the client; `None` leaves it to the zone.

@@ -1,7 +1,7 @@
 //! The answers that can be made before anybody asks: those that depend on the name and the type alone, up to a steered
 //! name. The kernel copies them, and so gives the bytes that the server would.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use gtm_common::abi::ANY_TYPE;
@@ -29,7 +29,7 @@ pub struct Asked {
     /// The class: IN or CH.
     pub qclass: u16,
     /// What else is meant, if it is more than one name.
-    below: Option<Below>,
+    below: Option<Box<Below>>,
 }
 
 /// Every name that does not exist and whose closest encloser is this one.
@@ -38,6 +38,18 @@ struct Below {
     encloser: Name,
     /// Another example.
     other: Name,
+}
+
+/// What makes a name one like most: below the apex of its zone, it owns records, or a steered answer to address types, and
+/// is neither an alias nor a cut. To every type without an answer of its own it answers what all such names of the zone do.
+#[derive(Debug)]
+pub struct Plain<'t> {
+    /// The zone.
+    pub zone: &'t Zone,
+    /// The types that may have answers of their own.
+    pub types: Vec<u16>,
+    /// True when the zone answers to the names below it what it answers to all names that it has nothing for.
+    pub has_nothing_below: bool,
 }
 
 /// The answer to a name and type.
@@ -59,13 +71,35 @@ pub enum Finite {
 impl Tables {
     /// Every name that exists, in class IN and CH.
     pub fn asked(&self) -> impl Iterator<Item = Asked> {
-        let names: HashSet<&Name> =
-            self.zones.iter().flat_map(|zone| zone.nodes.iter().map(|(name, _)| name)).collect();
+        // Zones within each other share names: each is asked once.
+        let names = self.zones.iter().flat_map(move |zone| {
+            let has_inner = self.zones.has_inner(zone);
+            let is_first = move |name: &Name| {
+                !has_inner || self.zones.innermost_with(name).is_some_and(|first| std::ptr::eq(first, zone))
+            };
+            zone.nodes.iter().map(|(name, _)| name).filter(move |name| is_first(name))
+        });
         let asked = |qname, qclass| Asked { qclass, ..Asked::name(qname) };
         names
-            .into_iter()
             .map(move |name| asked(name.clone(), class::IN))
             .chain(identity::names(&self.dns).map(move |name| asked(name, class::CH)))
+    }
+
+    /// What is known of a name that is like most.
+    pub fn plain(&self, asked: &Asked) -> Option<Plain<'_>> {
+        let Asked { qname, qclass: class::IN, below: None } = asked else { return None };
+        let zone = self.zones.find(qname, NO_RECORDS_TYPE)?;
+        let node = zone.plain_node(qname)?;
+        let is_steered = |rtype| self.steering.find(qname, rtype, ANYONE).is_some();
+        if is_steered(ANY_TYPE) {
+            return None;
+        }
+        let own = node.keys().copied();
+        let steered = [rtype::A, rtype::AAAA]
+            .into_iter()
+            .filter(|rtype| !node.contains_key(rtype) && is_steered(*rtype));
+        let types = own.chain(steered).chain([rtype::ANY]).collect();
+        Some(Plain { zone, types, has_nothing_below: !zone.has_wildcard_below(qname) })
     }
 
     /// The names below one that exists which do not; `None` when there are none.
@@ -82,7 +116,11 @@ impl Tables {
         let mut examples = children.filter(|child| !self.zones.has(child));
         let qname = examples.next()?;
         let other = examples.next().unwrap_or_else(|| qname.clone());
-        Some(Asked { qname, qclass: class::IN, below: Some(Below { encloser: name.clone(), other }) })
+        Some(Asked {
+            qname,
+            qclass: class::IN,
+            below: Some(Box::new(Below { encloser: name.clone(), other })),
+        })
     }
 
     /// The zone that has nothing for any of these names, whatever the type: its answers are the same below all its names.
@@ -200,7 +238,7 @@ impl Asked {
 
     /// True when an answer to this example that goes by way of a name of the zone tells which of the names is asked.
     fn is_told_by(&self, qname: &Name, name: &Name, zone: &Zone, qtype: u16) -> bool {
-        let Some(Below { encloser, .. }) = &self.below else { return false };
+        let Some(Below { encloser, .. }) = self.below.as_deref() else { return false };
         if name == qname {
             // A DNAME record makes another name of each.
             matches!(zone.find(name, qtype), Found::Renamed { .. })

@@ -20,6 +20,8 @@ const QNAME: u16 = 0xc00c;
 const STEERED_OWNER_LEN: usize = 2;
 /// Type, class, TTL and RDLENGTH of a record.
 const RECORD_FIXED_LEN: usize = 10;
+/// Room that is taken at first: most answers fit, and allocators have it at hand.
+const USUAL_LEN: usize = 512;
 /// The bits of a response code that stand in the header; the others go into the OPT record.
 pub(super) const HEADER_RCODE: u16 = 0x000f;
 
@@ -192,7 +194,7 @@ struct Writer {
 impl Writer {
     /// The header with its flags and counts still zero, and the question.
     fn new(id: u16, question: Option<Question<'_>>) -> Self {
-        let mut bytes = Vec::with_capacity(usize::from(MAX_UDP_PAYLOAD));
+        let mut bytes = Vec::with_capacity(USUAL_LEN);
         bytes.extend(id.to_be_bytes());
         bytes.resize(HEADER_LEN, 0);
         let mut writer = Self { bytes, anchors: Vec::new(), pointers: Vec::new() };

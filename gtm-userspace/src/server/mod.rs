@@ -33,7 +33,7 @@ mod udp;
 
 pub use bind::{BindError, Protocol};
 pub use counters::Counters;
-pub use finite::{Asked, Finite};
+pub use finite::{Asked, Finite, Plain};
 pub use listen::{Limits, Server};
 pub use message::Sections;
 pub use respond::{Response, Transport, respond};
@@ -41,7 +41,7 @@ pub use respond::{Response, Transport, respond};
 /// What one answer is made from: one generation of zones, steered answers and settings.
 #[derive(Debug)]
 pub struct Tables {
-    zones: ZoneSet,
+    zones: Arc<ZoneSet>,
     steering: Arc<dyn Steering>,
     dns: Dns,
     turns: Turns,
@@ -88,7 +88,19 @@ impl Tables {
 
     /// Takes the zones, with the steered names among them, the answers to these names, and the settings.
     pub fn new(zones: ZoneSet, steering: Arc<dyn Steering>, dns: Dns) -> Self {
-        Self { zones, steering, dns, turns: Turns::default(), targets: Vec::new() }
+        Self { zones: Arc::new(zones), steering, dns, turns: Turns::default(), targets: Vec::new() }
+    }
+
+    /// The same with the answers of this table, which steers the same names.
+    #[must_use]
+    pub fn following(&self, answers: &Arc<AnswerTable>) -> Self {
+        Self {
+            zones: Arc::clone(&self.zones),
+            steering: Arc::<AnswerTable>::clone(answers),
+            dns: self.dns.clone(),
+            turns: Turns::anywhere(),
+            targets: self.targets.clone(),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a name and a type find in the zones (RFC 1034 section 4.3.2, RFC 4592, RFC 6672). It never looks at the
 //! client and never follows an alias: both are the server's part.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use gtm_common::wire::rtype;
 
@@ -15,6 +15,8 @@ pub const DNAME: u16 = 39;
 #[derive(Debug, Default)]
 pub struct ZoneSet {
     zones: HashMap<Name, Zone>,
+    /// The origins of those that others lie in.
+    outer: HashSet<Name>,
 }
 
 /// What a name and a type find in one zone.
@@ -61,7 +63,11 @@ impl ZoneSet {
     /// Takes the zones and the names that are steered in them. A steered name exists, and so do the names between it
     /// and its zone, although the zone file may not know them; and so it is with a zone that lies in another one.
     pub fn new(zones: impl IntoIterator<Item = Zone>, steered: impl IntoIterator<Item = Name>) -> Self {
-        let mut set = Self { zones: zones.into_iter().map(|zone| (zone.origin.clone(), zone)).collect() };
+        let zones: HashMap<Name, Zone> = zones.into_iter().map(|zone| (zone.origin.clone(), zone)).collect();
+        let above = zones.keys().flat_map(|origin| origin.ancestors().skip(1));
+        let outer =
+            above.filter_map(|above| zones.get_key_value(above)).map(|(origin, _)| origin.clone()).collect();
+        let mut set = Self { zones, outer };
         let origins: Vec<Name> = set.zones.keys().cloned().collect();
         // A zone knows its own origin; the one around it is looked for above.
         let inner = origins.into_iter().map(|origin| (origin, 1));
@@ -82,6 +88,16 @@ impl ZoneSet {
     /// True when the name exists in a zone, with records or without.
     pub fn has(&self, name: &Name) -> bool {
         name.ancestors().filter_map(|ancestor| self.zones.get(ancestor)).any(|zone| zone.has(name))
+    }
+
+    /// True when another zone lies in this one.
+    pub fn has_inner(&self, zone: &Zone) -> bool {
+        self.outer.contains(&zone.origin)
+    }
+
+    /// Of the zones in which the name exists, the closest one at or above it.
+    pub fn innermost_with(&self, name: &Name) -> Option<&Zone> {
+        name.ancestors().filter_map(|ancestor| self.zones.get(ancestor)).find(|zone| zone.has(name))
     }
 
     /// The zone that answers for the name: the closest one at or above it. For type DS at the apex of a zone it is the
@@ -146,8 +162,25 @@ impl Zone {
             encloser = Some(ancestor);
         }
         // RFC 4592: only the wildcard right below the closest encloser counts, so a name that exists hides those above.
-        let wildcard = encloser.and_then(|encloser| self.nodes.get([b"\x01*", encloser].concat().as_slice()));
+        let wildcard = encloser.and_then(|encloser| self.wildcard_below(encloser));
         wildcard.map_or(Located::Elsewhere(Found::NxDomain), Located::Node)
+    }
+
+    /// The node of a name below the apex that answers for itself and leads nowhere else, nor do names below it.
+    pub fn plain_node(&self, name: &Name) -> Option<&Node> {
+        let leads_on =
+            |node: &Node| [rtype::CNAME, rtype::NS, DNAME].iter().any(|rtype| node.contains_key(rtype));
+        let node = self.nodes.get(name).filter(|node| !leads_on(node) && *name != self.origin)?;
+        matches!(self.locate(name, rtype::DS), Located::Node(_)).then_some(node)
+    }
+
+    /// True when a wildcard stands for the names below this one.
+    pub fn has_wildcard_below(&self, name: &Name) -> bool {
+        self.wildcard_below(name.as_wire()).is_some()
+    }
+
+    fn wildcard_below(&self, wire: &[u8]) -> Option<&Node> {
+        self.nodes.get([b"\x01*", wire].concat().as_slice())
     }
 
     /// The records of this name and type as they stand in the file, whether or not they lie below a cut.

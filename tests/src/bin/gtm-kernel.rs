@@ -13,7 +13,7 @@ use std::{env, fs, thread};
 use anyhow::{Context as _, bail};
 use gtm_tests::parity::configuration;
 use gtm_userspace::config::model::XdpMode;
-use gtm_userspace::dataplane::Dataplane;
+use gtm_userspace::dataplane::{Dataplane, Generation};
 use gtm_userspace::server::Tables;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
@@ -81,7 +81,7 @@ fn load() -> anyhow::Result<String> {
     let (mode, table) = (XdpMode::Generic, service.decider().table());
     let tables = Arc::new(Tables::of(service.model(), table));
     let mut dataplane = Dataplane::start(&["lo".to_owned()], mode, listen, &tables, table)?;
-    dataplane.replace(mode, listen, &tables, table)?;
+    dataplane.install(mode, Generation::load(listen, &tables, table)?);
     if dataplane.interfaces().next().is_none() {
         bail!("the second generation was not attached");
     }

@@ -31,7 +31,7 @@ impl Names {
             let labels = name.labels().map(<[u8]>::to_vec).collect();
             known.entry(labels).or_default().extend(node.keys());
         }
-        for (name, entries) in &service.decider().table().names {
+        for (name, entries) in service.decider().table().names.iter() {
             let labels = name.labels().map(<[u8]>::to_vec).collect();
             let types = entries.iter().map(|entry| entry.qtype).filter(|qtype| *qtype != ANY_TYPE);
             known.entry(labels).or_default().extend(types);

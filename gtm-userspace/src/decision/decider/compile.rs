@@ -1,6 +1,7 @@
 //! From the model and the partition to the fixed part of the table: names, rows of slot offsets, and a route for each slot.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use gtm_common::abi::{TAILORED, TypeEntry};
 
@@ -17,7 +18,9 @@ pub(super) struct Compiler {
     pub(super) names: HashMap<Name, Vec<TypeEntry>>,
     pub(super) views: Vec<u32>,
     rows: HashMap<Vec<u32>, u32>,
-    pub(super) routes: Vec<(DomainId, Route)>,
+    pub(super) routes: Vec<(DomainId, Arc<Route>)>,
+    /// The routes that there are: most access domains have the same few.
+    distinct: HashMap<Route, Arc<Route>>,
 }
 
 impl Compiler {
@@ -32,7 +35,9 @@ impl Compiler {
         for class in distinct {
             let next = index(offsets.len());
             let offset = *offsets.entry(route(model, domain, class)).or_insert_with_key(|route| {
-                self.routes.push((id, route.clone()));
+                let shared =
+                    self.distinct.entry(route.clone()).or_insert_with_key(|route| Arc::new(route.clone()));
+                self.routes.push((id, Arc::clone(shared)));
                 next
             });
             row.push(offset);

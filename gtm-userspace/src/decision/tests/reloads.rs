@@ -138,3 +138,36 @@ fn an_answer_of_last_resort_is_told_of_also_when_the_access_domain_is_new() {
     assert_eq!(told(&compared(&before.decider, &now.decider)), [renamed(ENTERED)]);
     assert_eq!(told(&compared(&now.decider, &now.decider)), [""; 0]);
 }
+
+/// A decision that was made from what was known after the first happenings, and goes over to what is known after the others,
+/// answers and remembers what that does which saw them all.
+#[track_caller]
+fn check_caught_up(domain: &str, pools: &[&str], before: &str, meanwhile: &str) {
+    let mut story = Story::new(domain, pools, "a");
+    before.split_whitespace().for_each(|happening| story.happens(happening));
+    let known = story.decider.conditions().clone();
+    let mut next = Decider::new(Arc::clone(story.decider.model()), &story.partition, known.clone());
+    meanwhile.split_whitespace().for_each(|happening| story.happens(happening));
+    let changes = next.catch_up(&known, story.decider.conditions().clone());
+    let story = story.decider;
+    assert_eq!(answers(next.table()), answers(story.table()), "{before}, then {meanwhile}");
+    assert_eq!(next.conditions(), story.conditions());
+    let fresh = Decider::new(Arc::clone(story.model()), &partition_of_one(class("a")), known);
+    let slots = answers(fresh.table()).into_iter().zip(answers(next.table())).enumerate();
+    let switched = slots.filter(|(_, (from, to))| from != to).map(|(slot, _)| slot);
+    assert!(switched.eq(changes.switches.iter().map(|switch| usize::try_from(switch.slot).unwrap())));
+}
+
+#[test]
+fn what_happened_while_it_was_decided_is_caught_up_with() {
+    check_caught_up("ordinal", &["1, 2", "3"], "-1", "-2");
+    check_caught_up("ordinal", &["1, 2", "3"], "-1", "+1");
+    check_caught_up("ordinal", &["1, 2", "3"], "", "");
+    check_caught_up("ordinal", &["stays: 1, 2"], "", "-1 +1");
+    check_caught_up("ordinal stays", &["1", "2"], "-1 +1", "-2 +2");
+    check_caught_up("ordinal all-down=last-good", &["1", "2"], "-1", "-2");
+    check_caught_up("ordinal", &["1", "2"], "", "pin:p1");
+    check_caught_up("ordinal", &["1", "2"], "down:1", "undo:1");
+    check_caught_up("ordinal", &["1", "2"], "", "disable:domain");
+    check_caught_up("ordinal disabled", &["1", "2"], "", "enable:domain");
+}

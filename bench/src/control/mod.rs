@@ -1,0 +1,43 @@
+//! What the control plane costs: building generations, putting them in place, and how soon a verdict is on the wire.
+
+mod build;
+mod daemon;
+mod wire;
+
+use crate::report::{Bar, Figure, Report, Unit, median};
+
+/// Measures all of it, or what has `only` in its name.
+pub(crate) fn measure(rounds: u32, only: &str, report: &mut Report) -> anyhow::Result<()> {
+    build::measure(rounds, only, report)?;
+    wire::measure(only, report)?;
+    daemon::measure(only, report)
+}
+
+/// A figure of this part.
+fn figure(name: &str, mut values: Vec<f64>, unit: Unit, bar: Option<Bar>) -> Figure {
+    let best = values.iter().copied().min_by(f64::total_cmp).filter(|_| values.len() > 1);
+    Figure { part: "control", name: name.to_owned(), value: median(&mut values), best, unit, bar }
+}
+
+/// What a line of a file of `/proc` says in KiB, in bytes.
+fn kibibytes(path: &str, key: &str) -> f64 {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix(key));
+    let number = line.and_then(|line| line.split_whitespace().next()?.parse::<u32>().ok());
+    1024.0 * f64::from(number.unwrap_or_default())
+}
+
+/// What the maps that a process holds take.
+fn map_bytes(process: &str) -> anyhow::Result<f64> {
+    let mut maps = std::collections::BTreeMap::new();
+    for file in std::fs::read_dir(format!("/proc/{process}/fdinfo"))? {
+        // One that was closed meanwhile is not held.
+        let Ok(text) = std::fs::read_to_string(file?.path()) else { continue };
+        let number =
+            |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.trim().parse::<f64>().ok());
+        if let (Some(id), Some(bytes)) = (number("map_id:"), number("memlock:")) {
+            maps.insert(id.to_bits(), bytes);
+        }
+    }
+    Ok(maps.values().sum())
+}

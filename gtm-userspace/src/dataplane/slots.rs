@@ -1,0 +1,104 @@
+//! The slots of the program. Each follows one of the answer table: that of the steered name itself, or the same for a name
+//! whose aliases lead to it.
+
+use std::sync::Arc;
+
+use gtm_common::abi::TypeEntry;
+
+use super::DataplaneError;
+use super::blocks::Purpose;
+use crate::server::{Asked, Tables};
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(super) struct Slots {
+    /// For what the slots are, a run of them each.
+    runs: Vec<Run>,
+    /// The run of each slot.
+    run_of: Vec<u32>,
+    /// The slot of the table that each follows, until all are there.
+    sources: Vec<u32>,
+    /// The slots by those of the table that they follow.
+    followers: Vec<u32>,
+    /// Where those of each slot of the table begin among them, and where the last ones end.
+    starts: Vec<u32>,
+}
+
+/// The slots of one name and type.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub(super) asked: Arc<Asked>,
+    pub(super) qtype: u16,
+    /// False where aliases lead to the steered name.
+    pub(super) is_direct: bool,
+}
+
+impl Slots {
+    /// Number of slots.
+    pub(super) fn len(&self) -> usize {
+        self.run_of.len()
+    }
+
+    /// The slots that follow one of the table, and what each is for.
+    pub(super) fn followers<'s>(
+        &'s self,
+        tables: &'s Tables,
+        source: u32,
+    ) -> impl Iterator<Item = (u32, Purpose<'s>)> {
+        let bound = |source: usize| usize::try_from(*self.starts.get(source)?).ok();
+        let bounds = usize::try_from(source).ok().and_then(|source| Some(bound(source)?..bound(source + 1)?));
+        let slots = bounds.and_then(|bounds| self.followers.get(bounds)).unwrap_or_default();
+        slots.iter().filter_map(move |slot| {
+            let run = self.run_of.get(usize::try_from(*slot).ok()?)?;
+            let Run { asked, qtype, is_direct } = self.runs.get(usize::try_from(*run).ok()?)?;
+            Some((*slot, Purpose { tables, asked, qtype: *qtype, is_direct: *is_direct }))
+        })
+    }
+
+    /// Adds slots that follow those of a table's entry, as an entry for the QTYPE.
+    pub(super) fn follow(
+        &mut self,
+        run: Run,
+        source: &TypeEntry,
+        views: &[u32],
+    ) -> Result<TypeEntry, DataplaneError> {
+        let limit = || DataplaneError::TooLarge { what: "slots", limit: u64::from(u32::MAX) };
+        let first = u32::try_from(self.run_of.len()).ok().ok_or_else(limit)?;
+        let number = u32::try_from(self.runs.len()).ok().ok_or_else(limit)?;
+        let last = views.iter().copied().max().unwrap_or_default();
+        first.checked_add(last).and_then(|last| last.checked_add(1)).ok_or_else(limit)?;
+        for offset in 0..=last {
+            self.sources.push(source.slot + offset);
+            self.run_of.push(number);
+        }
+        let entry = TypeEntry { qtype: run.qtype, slot: first, ..*source };
+        self.runs.push(run);
+        Ok(entry)
+    }
+
+    /// Sorts the slots, when all are there, by those of the table, which has so many.
+    pub(super) fn finish(&mut self, sources: usize) {
+        let mut starts = vec![0; sources + 1];
+        for source in &self.sources {
+            let after = usize::try_from(*source).ok().and_then(|source| starts.get_mut(source + 1));
+            after.into_iter().for_each(|count| *count += 1);
+        }
+        let mut sum = 0;
+        for start in &mut starts {
+            sum += *start;
+            *start = sum;
+        }
+        let mut next = starts.clone();
+        self.followers = vec![0; self.sources.len()];
+        for (slot, source) in (0..).zip(std::mem::take(&mut self.sources)) {
+            let next = usize::try_from(source).ok().and_then(|source| next.get_mut(source));
+            if let Some(next) = next
+                && let Some(place) = usize::try_from(*next).ok().and_then(|next| self.followers.get_mut(next))
+            {
+                *place = slot;
+                *next += 1;
+            }
+        }
+        self.starts = starts;
+    }
+}
