@@ -1,15 +1,17 @@
 //! Who asks: from an address to its class and to the prefix for which that holds.
 //!
-//! The address space is cut into ascending ranges of one class each. An index over the upper 16 bits of the address
-//! narrows the search to the ranges that begin there; a bounded binary search does the rest. Neighbouring ranges
-//! differ in class, so the shortest prefix that holds the address and nothing of its neighbours is the ECS scope: no
-//! prefix length is stored.
-
-/// Elements of the index: one for each value of the upper 16 bits, and one past the end.
-pub const INDEX_LEN: u32 = 65_537;
-
-/// Binary search steps: enough for 2^24 ranges within one upper half.
-pub const MAX_STEPS: u32 = 24;
+//! The address space is cut into ranges of one class each. A *directory* has an entry for each value of the upper bits,
+//! and so a *cell* of addresses for each: its entry is the class of all of them, or leads to *nodes*. A node tells of the
+//! next 15 bits, the *chunk*, where ranges begin within the cell, and what each is: a class, another cell for the chunks
+//! whose addresses are of several classes, or, where the cell has more ranges than a node holds, the node with the part
+//! in question. Starts are packed four to a word and compared four at a time, so there is nothing to branch on within a
+//! node, and a node lies within one cache line: a search touches as many lines as it has steps.
+//!
+//! Neighbouring ranges differ in class, so the shortest prefix that holds the address and nothing of its neighbours is
+//! the ECS scope. Cells that have several classes are longer than any prefix around them: what begins in the last one is
+//! all that matters, and no prefix length is stored but for the cells that are of one class.
+//!
+//! Measurements and what else was tried: decision 0012.
 
 /// False for addresses that no client on the Internet has, so that a client subnet which names one tells nothing (RFC 6890;
 /// RFC 7871 section 11.3): this network, private, shared, loopback, link-local, multicast and reserved ones. Those for
@@ -38,47 +40,6 @@ pub const fn is_client_v6(high: u64, low: u64) -> bool {
         || (high == 0 && (upper_of_low == 0 || upper_of_low == 0xffff)))
 }
 
-/// An IP address as a number.
-pub trait Address: Copy {
-    /// The upper 16 bits.
-    fn index(self) -> u32;
-    /// True when `self` is not above `other`.
-    fn at_most(self, other: Self) -> bool;
-    /// Number of leading bits in which the two agree.
-    fn common_bits(self, other: Self) -> u8;
-    /// The address before this one; address 0 has none.
-    fn before(self) -> Option<Self>;
-}
-
-impl Address for u32 {
-    #[inline(always)]
-    fn index(self) -> u32 {
-        self >> 16
-    }
-
-    #[inline(always)]
-    fn at_most(self, other: Self) -> bool {
-        self <= other
-    }
-
-    #[inline(always)]
-    fn common_bits(self, other: Self) -> u8 {
-        narrow((self ^ other).leading_zeros())
-    }
-
-    #[inline(always)]
-    fn before(self) -> Option<Self> {
-        self.checked_sub(1)
-    }
-}
-
-/// A number of bits: at most 128.
-#[inline(always)]
-#[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "no larger number is given")]
-const fn narrow(bits: u32) -> u8 {
-    bits as u8
-}
-
 /// An IPv6 address as two numbers: BPF has no 128-bit arithmetic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct V6 {
@@ -88,43 +49,119 @@ pub struct V6 {
     pub low: u64,
 }
 
-impl Address for V6 {
+/// What one access to memory brings along.
+pub type Line = [u64; 8];
+/// Words of a granule: what nodes of a [`Tables::small`] line are made of.
+pub const GRANULE_WORDS: u32 = 2;
+/// Granules of a line.
+pub const GRANULES: u32 = 4;
+
+/// Bits that one cell looks at.
+pub const CHUNK_BITS: u32 = 15;
+/// Upper bits of an IPv4 address that the directory is indexed by.
+pub const V4_BITS: u32 = 17;
+/// Upper bits of an IPv6 address in `2000::/3`, which all that is routed lies in, that the directory is indexed by.
+pub const GLOBAL_BITS: u32 = 19;
+/// Upper bits of any other IPv6 address.
+pub const OTHER_BITS: u32 = 3;
+/// The upper bits of `2000::/3`.
+pub const GLOBAL: u64 = 1;
+/// First directory entry of `2000::/3`; those of IPv4 come before.
+pub const GLOBAL_ENTRIES: u32 = 1 << V4_BITS;
+/// First directory entry of the whole IPv6 address space; that of `2000::/3` is not used.
+pub const OTHER_ENTRIES: u32 = GLOBAL_ENTRIES + (1 << (GLOBAL_BITS - OTHER_BITS));
+/// Entries of the directory, two in a word.
+pub const ENTRIES: u32 = OTHER_ENTRIES + (1 << OTHER_BITS);
+
+/// The most steps of a search: nine cells, in each three nodes that lead on to others and one that does not.
+pub const MAX_STEPS: u32 = 36;
+
+/// Kinds of nodes, by the upper three bits of a [`Node`].
+///
+/// | kind    | words                                       | line  |
+/// |---------|---------------------------------------------|-------|
+/// | CLASS   | none: it is the class                       |       |
+/// | NARROW4 | 1 of starts, 1 of classes of 16 bits        | small |
+/// | NARROW8 | 2 of starts, 2 of classes of 16 bits        | small |
+/// | NARROW16| 4 of starts, 4 of classes of 16 bits        | large |
+/// | WIDE5   | 1 of starts, 3 of nodes of 32 bits          | small |
+/// | WIDE10  | 3 of starts, 5 of nodes of 32 bits          | large |
+/// | PARTS7  | 2 of starts, but for the upper half of the last: the first of as many nodes, each a large line | small |
+/// | PARTS31 | 8 of starts, likewise                       | large |
+///
+/// A start is 16 bits, the first one the lowest; the first range begins with the cell or part and has none. Where there
+/// is no further range it is [`NO_START`].
+pub mod kind {
+    /// The class of all addresses.
+    pub const CLASS: u32 = 0;
+    /// Up to 4 ranges.
+    pub const NARROW4: u32 = 1;
+    /// Up to 8 ranges.
+    pub const NARROW8: u32 = 2;
+    /// Up to 16 ranges.
+    pub const NARROW16: u32 = 3;
+    /// Up to 5 ranges, some of which are cells.
+    pub const WIDE5: u32 = 4;
+    /// Up to 10 ranges, some of which are cells.
+    pub const WIDE10: u32 = 5;
+    /// Up to 7 parts of a cell.
+    pub const PARTS7: u32 = 6;
+    /// Up to 31 parts of a cell.
+    pub const PARTS31: u32 = 7;
+}
+
+/// Above every chunk.
+pub const NO_START: u16 = 1 << CHUNK_BITS;
+/// The highest bit of each start in a word.
+const TOPS: u64 = 0x8000_8000_8000_8000;
+/// One in each start of a word.
+const ONES: u64 = 0x0001_0001_0001_0001;
+
+/// A class or a node: its kind, and behind it where it begins, counted in granules; or the scope in 5 bits and the class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Node(pub u32);
+
+/// More classes than there can be.
+pub const MAX_CLASSES: u32 = 1 << 24;
+
+impl Node {
+    /// A class, which is below [`MAX_CLASSES`], and the scope of those of a whole entry of the directory, at most 31.
     #[inline(always)]
-    #[expect(clippy::as_conversions, reason = "sixteen bits are left")]
-    fn index(self) -> u32 {
-        (self.high >> 48) as u32
+    pub const fn class(class: u32, scope: u32) -> Self {
+        Self((scope << 24) | class)
+    }
+
+    /// The node of a [`kind`] that begins at this granule, which is below 2^29.
+    #[inline(always)]
+    pub const fn at(kind: u32, granule: u32) -> Self {
+        Self((kind << 29) | granule)
     }
 
     #[inline(always)]
-    fn at_most(self, other: Self) -> bool {
-        self.high < other.high || (self.high == other.high && self.low <= other.low)
+    const fn kind(self) -> u32 {
+        self.0 >> 29
     }
 
     #[inline(always)]
-    fn common_bits(self, other: Self) -> u8 {
-        let high = (self.high ^ other.high).leading_zeros();
-        narrow(if high < 64 { high } else { (self.low ^ other.low).leading_zeros().wrapping_add(64) })
+    const fn line(self) -> u32 {
+        (self.0 & 0x1fff_ffff) / GRANULES
     }
 
+    /// Its first word in the line.
     #[inline(always)]
-    fn before(self) -> Option<Self> {
-        match self.low.checked_sub(1) {
-            Some(low) => Some(Self { high: self.high, low }),
-            None => self.high.checked_sub(1).map(|high| Self { high, low: u64::MAX }),
-        }
+    const fn word(self) -> u32 {
+        self.0 % GRANULES * GRANULE_WORDS
     }
 }
 
-/// The two arrays of one address family, in maps or in memory.
-pub trait Ranges {
-    /// The address family.
-    type Address: Address;
-    /// Element of the index: the last range that begins at or below the first address with these upper bits.
-    fn index(&self, upper: u32) -> Option<u32>;
-    /// First address and class of a range.
-    fn range(&self, position: u32) -> Option<(Self::Address, u32)>;
-    /// Number of ranges.
-    fn count(&self) -> u32;
+/// The parts of the table, in maps or in memory.
+pub trait Tables {
+    /// Two entries of the directory, that of the even number in the lower half.
+    fn directory(&self, word: u32) -> Option<u64>;
+    /// A line of small nodes.
+    fn small(&self, line: u32) -> Option<&Line>;
+    /// A line that is one node.
+    fn large(&self, line: u32) -> Option<&Line>;
 
     /// The same number, without its history: in the kernel, what keeps the verifier from following up every way through
     /// the search.
@@ -134,40 +171,228 @@ pub trait Ranges {
     }
 }
 
-/// Position and class of the range that holds the address; `None` only for broken tables.
+/// Where a search begins: an entry of the directory, and what of the address is behind its bits.
+#[derive(Debug, Clone, Copy)]
+pub struct Sought {
+    entry: u32,
+    depth: u32,
+    high: u64,
+    low: u64,
+}
+
+impl Sought {
+    /// An IPv4 address.
+    #[inline(always)]
+    #[expect(clippy::as_conversions, reason = "widening")]
+    pub const fn v4(address: u32) -> Self {
+        let high = (address as u64) << (32 + V4_BITS);
+        Self { entry: address >> (32 - V4_BITS), depth: V4_BITS, high, low: 0 }
+    }
+
+    /// An IPv6 address.
+    #[inline(always)]
+    #[expect(clippy::as_conversions, reason = "no more than the bits that are left")]
+    pub const fn v6(V6 { high, low }: V6) -> Self {
+        let whole = Self { entry: 0, depth: 0, high, low };
+        let other = high >> (64 - OTHER_BITS);
+        if other == GLOBAL {
+            let index = (high >> (64 - GLOBAL_BITS)) as u32 & 0xffff;
+            Self { entry: GLOBAL_ENTRIES + index, ..whole.behind(GLOBAL_BITS) }
+        } else {
+            Self { entry: OTHER_ENTRIES + other as u32, ..whole.behind(OTHER_BITS) }
+        }
+    }
+
+    #[inline(always)]
+    const fn behind(self, bits: u32) -> Self {
+        let high = (self.high << bits) | (self.low >> (64 - bits));
+        Self { entry: self.entry, depth: self.depth + bits, high, low: self.low << bits }
+    }
+
+    #[inline(always)]
+    const fn chunk(self) -> u64 {
+        self.high >> (64 - CHUNK_BITS)
+    }
+
+    #[inline(always)]
+    #[expect(
+        clippy::as_conversions,
+        clippy::cast_possible_truncation,
+        reason = "one half of the word is meant"
+    )]
+    fn start<T: Tables>(self, tables: &T) -> Option<Node> {
+        let pair = tables.directory(self.entry / 2)?;
+        Some(Node((pair >> (self.entry % 2 * 32)) as u32))
+    }
+}
+
+/// Class of the address; `None` only for broken tables.
 #[inline(always)]
-pub fn locate<R: Ranges>(ranges: &R, address: R::Address) -> Option<(u32, u32)> {
-    let mut low = ranges.index(address.index())?;
-    let mut high = ranges.index(address.index().wrapping_add(1))?;
-    let (_, mut class) = ranges.range(low)?;
-    // Invariant: range `low` begins at or below the address; every range above `high` begins above it.
+pub fn locate<T: Tables>(tables: &T, mut sought: Sought) -> Option<u32> {
+    let mut node = sought.start(tables)?;
     for _ in 0..MAX_STEPS {
-        if low >= high {
+        if node.kind() == kind::CLASS {
             break;
         }
-        let middle = low.wrapping_add(high.wrapping_sub(low).wrapping_add(1) >> 1);
-        let (start, middle_class) = ranges.range(middle)?;
-        if start.at_most(address) {
-            low = middle;
-            class = middle_class;
-        } else {
-            high = middle.wrapping_sub(1);
+        let (next, _) = look(tables, node, sought.chunk())?;
+        if node.kind() == kind::WIDE5 || node.kind() == kind::WIDE10 {
+            sought = sought.behind(CHUNK_BITS);
         }
-        low = ranges.forget(low);
-        high = ranges.forget(high);
+        node = Node(tables.forget(next.0));
     }
-    Some((ranges.forget(low), ranges.forget(class)))
+    Some(tables.forget(node.0) & (MAX_CLASSES - 1))
 }
 
 /// Length of the shortest prefix that holds the address and lies within its range: the scope of RFC 7871.
 #[inline(always)]
-pub fn scope<R: Ranges>(ranges: &R, position: u32, address: R::Address) -> Option<u8> {
-    let (start, _) = ranges.range(position)?;
-    let below = start.before().map_or(0, |last| address.common_bits(last).wrapping_add(1));
-    let next = position.wrapping_add(1);
-    let above =
-        if next < ranges.count() { address.common_bits(ranges.range(next)?.0).wrapping_add(1) } else { 0 };
-    Some(if below > above { below } else { above })
+pub fn scope<T: Tables>(tables: &T, mut sought: Sought) -> Option<u32> {
+    let mut node = sought.start(tables)?;
+    // How long a prefix must be to leave out what is before and behind the range.
+    let (mut below, mut above) = (0, 0);
+    let mut depth = 0;
+    if node.kind() == kind::CLASS {
+        below = node.0 >> 24;
+    } else {
+        depth = sought.depth;
+    }
+    for _ in 0..MAX_STEPS {
+        if node.kind() == kind::CLASS {
+            break;
+        }
+        let (next, around) = look(tables, node, sought.chunk())?;
+        if around.start > 0 {
+            below = tables.forget(leave_out(sought.chunk(), around.start - 1));
+        }
+        if around.end < u64::from(NO_START) {
+            above = tables.forget(leave_out(sought.chunk(), around.end));
+        }
+        if (node.kind() == kind::WIDE5 || node.kind() == kind::WIDE10) && next.kind() != kind::CLASS {
+            sought = sought.behind(CHUNK_BITS);
+            depth = tables.forget(depth + CHUNK_BITS);
+            (below, above) = (0, 0);
+        }
+        node = Node(tables.forget(next.0));
+    }
+    Some(depth + if below > above { below } else { above })
+}
+
+/// How many bits of a chunk a prefix must have that holds it and not the other one.
+#[inline(always)]
+#[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "chunks have fifteen bits")]
+const fn leave_out(chunk: u64, other: u64) -> u32 {
+    ((chunk ^ other) as u32).leading_zeros().wrapping_sub(32 - CHUNK_BITS).wrapping_add(1)
+}
+
+/// What a node says of a chunk, and the starts around it: that of its range, 0 where it has none, and the next one.
+#[inline(always)]
+fn look<T: Tables>(tables: &T, node: Node, chunk: u64) -> Option<(Node, Around)> {
+    let chunks = chunk.wrapping_mul(ONES) | TOPS;
+    let word = node.word();
+    let (next, starts, count) = match node.kind() {
+        kind::NARROW16 => {
+            let line = tables.large(node.line())?;
+            let [a, b, c, d, ..] = *line;
+            let count = sum(begun(chunks, a) + begun(chunks, b) + begun(chunks, c) + begun(chunks, d));
+            (Node::class(quarter(line, 16 + count)?, 0), Starts { line, first: 0, len: 16 }, count)
+        }
+        kind::WIDE10 => {
+            let line = tables.large(node.line())?;
+            let [a, b, c, ..] = *line;
+            let count = sum(begun(chunks, a) + begun(chunks, b) + begun(chunks, c));
+            (Node(half(line, 6 + count)?), Starts { line, first: 0, len: 12 }, count)
+        }
+        kind::PARTS31 => {
+            let line = tables.large(node.line())?;
+            let [others @ .., last] = *line;
+            let others = others.iter().fold(0, |sum: u64, starts| sum.wrapping_add(begun(chunks, *starts)));
+            let count = sum(others + (begun(chunks, last) & LOWER));
+            let first = half(line, 15)?;
+            (Node(first.wrapping_add(count * GRANULES)), Starts { line, first: 0, len: 30 }, count)
+        }
+        kind::NARROW4 => {
+            let line = tables.small(node.line())?;
+            let count = sum(begun(chunks, at(line, word)?));
+            let class = quarter(line, word * 4 + 4 + count)?;
+            (Node::class(class, 0), Starts { line, first: word * 4, len: 4 }, count)
+        }
+        kind::NARROW8 => {
+            let line = tables.small(node.line())?;
+            let count = sum(begun(chunks, at(line, word)?) + begun(chunks, at(line, word + 1)?));
+            let class = quarter(line, word * 4 + 8 + count)?;
+            (Node::class(class, 0), Starts { line, first: word * 4, len: 8 }, count)
+        }
+        kind::WIDE5 => {
+            let line = tables.small(node.line())?;
+            let count = sum(begun(chunks, at(line, word)?));
+            (Node(half(line, word * 2 + 2 + count)?), Starts { line, first: word * 4, len: 4 }, count)
+        }
+        _ => {
+            let line = tables.small(node.line())?;
+            let count = sum(begun(chunks, at(line, word)?) + (begun(chunks, at(line, word + 1)?) & LOWER));
+            let first = half(line, word * 2 + 3)?;
+            (Node(first.wrapping_add(count * GRANULES)), Starts { line, first: word * 4, len: 6 }, count)
+        }
+    };
+    Some((next, starts.around(count)?))
+}
+
+/// The starts of a node.
+struct Starts<'a> {
+    line: &'a Line,
+    first: u32,
+    len: u32,
+}
+
+/// The starts around a chunk.
+struct Around {
+    start: u64,
+    end: u64,
+}
+
+impl Starts<'_> {
+    /// The starts before and behind a chunk that this many are not above.
+    #[inline(always)]
+    fn around(&self, count: u32) -> Option<Around> {
+        let start = if count > 0 { quarter(self.line, self.first + count - 1)? } else { 0 };
+        let end = if count < self.len { quarter(self.line, self.first + count)? } else { NO_START.into() };
+        Some(Around { start: start.into(), end: end.into() })
+    }
+}
+
+/// The two starts in the lower half of a word.
+const LOWER: u64 = 0xffff_ffff;
+
+/// One for each of four starts that the chunk, in each place and with the highest bits set, is not below.
+#[inline(always)]
+const fn begun(chunks: u64, starts: u64) -> u64 {
+    (chunks.wrapping_sub(starts) & TOPS) >> CHUNK_BITS
+}
+
+/// The sum of four numbers of 16 bits.
+#[inline(always)]
+#[expect(clippy::as_conversions, reason = "sixteen bits are left")]
+const fn sum(numbers: u64) -> u32 {
+    (numbers.wrapping_mul(ONES) >> 48) as u32
+}
+
+/// A word of a line.
+#[inline(always)]
+#[expect(clippy::as_conversions, reason = "widening")]
+fn at(line: &Line, word: u32) -> Option<u64> {
+    line.get(word as usize & 7).copied()
+}
+
+/// Half a word of a line.
+#[inline(always)]
+#[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "half of the word is meant")]
+fn half(line: &Line, index: u32) -> Option<u32> {
+    Some((at(line, index / 2)? >> (index % 2 * 32)) as u32)
+}
+
+/// A quarter of a word of a line.
+#[inline(always)]
+fn quarter(line: &Line, index: u32) -> Option<u32> {
+    Some(half(line, index / 2)? >> (index % 2 * 16) & 0xffff)
 }
 
 #[cfg(test)]

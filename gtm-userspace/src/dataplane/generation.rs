@@ -21,7 +21,6 @@ use super::plan::{Plan, Slots};
 use super::{DataplaneError, error, kernel, pages, sample};
 use crate::config::model::{Dns, EcsTrust, Prefix};
 use crate::decision::AnswerTable;
-use crate::decision::location::Location;
 use crate::server::Tables;
 
 /// The object, built from the source of the same commit by the build script.
@@ -57,7 +56,7 @@ impl Generation {
             EcsTrust::Prefixes(prefixes) => prefixes.as_slice(),
             EcsTrust::Always | EcsTrust::Never => &[],
         };
-        let settings = settings(tables.dns(), &names, &table.location)?;
+        let settings = settings(tables.dns(), &names)?;
         let mut loader = EbpfLoader::new();
         let mut size = |map: &'static str, elements: u32| {
             // A map has at least one element.
@@ -67,10 +66,9 @@ impl Generation {
         size(map::TRUSTED, length("trusted prefixes", trusted.len())?);
         size(map::NAME_BUCKETS, settings.bucket_mask + 1);
         size(map::NAMES, names.pages);
-        size(map::INDEX_V4, length("IPv4 index", table.location.index_v4.len())?);
-        size(map::RANGES_V4, settings.ranges_v4);
-        size(map::INDEX_V6, length("IPv6 index", table.location.index_v6.len())?);
-        size(map::RANGES_V6, settings.ranges_v6);
+        size(map::LOCATION_DIRECTORY, length("directory of locations", table.location.directory.len())?);
+        size(map::LOCATION_SMALL, length("small locations", table.location.small.len())?);
+        size(map::LOCATION_LARGE, length("large locations", table.location.large.len())?);
         size(map::VIEWS, length("views", table.views.len())?);
         size(map::SLOTS, length("slots", slots.len())?);
         size(map::BLOCKS, blocks.pages());
@@ -81,10 +79,9 @@ impl Generation {
         for (reference, record) in &names.records {
             records.write_bytes(pages::offset(*reference)?, record.as_bytes())?;
         }
-        MappedArray::new(&object, map::INDEX_V4)?.write(0, &table.location.index_v4)?;
-        MappedArray::new(&object, map::RANGES_V4)?.write(0, &table.location.ranges_v4)?;
-        MappedArray::new(&object, map::INDEX_V6)?.write(0, &table.location.index_v6)?;
-        MappedArray::new(&object, map::RANGES_V6)?.write(0, &table.location.ranges_v6)?;
+        MappedArray::new(&object, map::LOCATION_DIRECTORY)?.write(0, &table.location.directory)?;
+        MappedArray::new(&object, map::LOCATION_SMALL)?.write(0, &table.location.small)?;
+        MappedArray::new(&object, map::LOCATION_LARGE)?.write(0, &table.location.large)?;
         MappedArray::new(&object, map::VIEWS)?.write(0, &table.views)?;
         write_listen(&mut object, listen)?;
         write_trusted(&mut object, trusted)?;
@@ -183,7 +180,7 @@ fn place(
     result
 }
 
-fn settings(dns: &Dns, names: &NameTable, location: &Location) -> Result<Settings, DataplaneError> {
+fn settings(dns: &Dns, names: &NameTable) -> Result<Settings, DataplaneError> {
     let nsid = dns.nsid.as_deref().unwrap_or_default().as_bytes();
     let mut bytes = [0; MAX_NSID];
     // It is as long as may be: that was checked when it was read.
@@ -191,8 +188,6 @@ fn settings(dns: &Dns, names: &NameTable, location: &Location) -> Result<Setting
     Ok(Settings {
         hash_key: names.key,
         bucket_mask: length("name buckets", names.buckets.len())? - 1,
-        ranges_v4: length("IPv4 ranges", location.ranges_v4.len())?,
-        ranges_v6: length("IPv6 ranges", location.ranges_v6.len())?,
         ecs: match dns.ecs {
             EcsTrust::Always => abi::ecs::ALWAYS,
             EcsTrust::Never => abi::ecs::NEVER,

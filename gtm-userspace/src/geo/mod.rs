@@ -84,6 +84,9 @@ pub enum MatchedBy {
 }
 
 impl Partition {
+    /// The most ranges of both families together.
+    pub const MAX_RANGES: usize = 1 << 24;
+
     /// The class of an address: the plain reference for every faster table.
     ///
     /// An IPv6 address that embeds an IPv4 address (mapped, 6to4, Teredo) is an IPv6 address like any other.
