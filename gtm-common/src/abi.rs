@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! QNAME  -> NAME_BUCKETS -> NAMES[record]: types { QTYPE, view, slot }; if no such name: record.below of its closest encloser
-//! client -> LOCATION_DIRECTORY -> LOCATION_SMALL, LOCATION_LARGE -> class
+//! client -> LOCATION_DIRECTORY -> LOCATION_LINES -> class
 //! view + class -> VIEWS -> offset;  slot + offset -> SLOTS -> BLOCKS[node]; or the entry tells the node itself
 //! node: records (what follows the question), or a choice -> BLOCKS[node of a member]
 //! ```
@@ -46,10 +46,8 @@ pub mod map {
     pub const NAMES: &str = "NAMES";
     /// Array of u64: two entries of the directory in each, [`crate::location::ENTRIES`] in all.
     pub const LOCATION_DIRECTORY: &str = "LOCATION_DIRECTORY";
-    /// Array of [`crate::location::Line`]: small nodes.
-    pub const LOCATION_SMALL: &str = "LOCATION_SMALL";
-    /// Array of [`crate::location::Line`]: nodes of one line.
-    pub const LOCATION_LARGE: &str = "LOCATION_LARGE";
+    /// Array of [`crate::location::Line`]: what it leads to.
+    pub const LOCATION_LINES: &str = "LOCATION_LINES";
     /// Array of u32: what to add to a record's slot for each class, [`super::TypeEntry::view`] being the row.
     pub const VIEWS: &str = "VIEWS";
     /// Array of u64: the [`super::PageRef`] of the node that answers now, or [`super::NO_BLOCK`].

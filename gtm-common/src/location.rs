@@ -51,10 +51,10 @@ pub struct V6 {
 
 /// What one access to memory brings along.
 pub type Line = [u64; 8];
-/// Words of a granule: what nodes of a [`Tables::small`] line are made of.
-pub const GRANULE_WORDS: u32 = 2;
-/// Granules of a line.
+/// Granules of a line: nodes begin at them.
 pub const GRANULES: u32 = 4;
+/// Words of a granule.
+pub const GRANULE_WORDS: u32 = 2;
 
 /// Bits that one cell looks at.
 pub const CHUNK_BITS: u32 = 15;
@@ -73,24 +73,24 @@ pub const OTHER_ENTRIES: u32 = GLOBAL_ENTRIES + (1 << (GLOBAL_BITS - OTHER_BITS)
 /// Entries of the directory, two in a word.
 pub const ENTRIES: u32 = OTHER_ENTRIES + (1 << OTHER_BITS);
 
-/// The most steps of a search: nine cells, in each three nodes that lead on to others and one that does not.
-pub const MAX_STEPS: u32 = 36;
+/// The most steps of a search: nine cells, in each four nodes that lead on to parts of it and one that does not.
+pub const MAX_STEPS: u32 = 45;
 
 /// Kinds of nodes, by the upper three bits of a [`Node`].
 ///
-/// | kind    | words                                       | line  |
-/// |---------|---------------------------------------------|-------|
-/// | CLASS   | none: it is the class                       |       |
-/// | NARROW4 | 1 of starts, 1 of classes of 16 bits        | small |
-/// | NARROW8 | 2 of starts, 2 of classes of 16 bits        | small |
-/// | NARROW16| 4 of starts, 4 of classes of 16 bits        | large |
-/// | WIDE5   | 1 of starts, 3 of nodes of 32 bits          | small |
-/// | WIDE10  | 3 of starts, 5 of nodes of 32 bits          | large |
-/// | PARTS7  | 2 of starts, but for the upper half of the last: the first of as many nodes, each a large line | small |
-/// | PARTS31 | 8 of starts, likewise                       | large |
+/// A node has words of starts, 16 bits for each range but the first, which begins with the cell or part; the first start
+/// is the lowest bits, and where there is no further range it is [`NO_START`]. What the ranges are follows.
 ///
-/// A start is 16 bits, the first one the lowest; the first range begins with the cell or part and has none. Where there
-/// is no further range it is [`NO_START`].
+/// | kind     | words of starts | behind them                                                           |
+/// |----------|-----------------|-----------------------------------------------------------------------|
+/// | CLASS    | it is no node: all addresses are of this class                                          ||
+/// | NARROW4  | 1               | up to 4 classes of 16 bits                                            |
+/// | NARROW8  | 2               | up to 8 classes of 16 bits                                            |
+/// | NARROW16 | 4               | up to 16 classes of 16 bits                                           |
+/// | WIDE5    | 1               | up to 5 [`Node`]s: classes, or cells                                  |
+/// | WIDE10   | 3               | up to 10 [`Node`]s                                                    |
+/// | PARTS5   | 1               | the [`Node`] with the first of up to 5 parts of the cell; the others are a line apart |
+/// | PARTS13  | 3               | the same for up to 13                                                 |
 pub mod kind {
     /// The class of all addresses.
     pub const CLASS: u32 = 0;
@@ -104,11 +104,14 @@ pub mod kind {
     pub const WIDE5: u32 = 4;
     /// Up to 10 ranges, some of which are cells.
     pub const WIDE10: u32 = 5;
-    /// Up to 7 parts of a cell.
-    pub const PARTS7: u32 = 6;
-    /// Up to 31 parts of a cell.
-    pub const PARTS31: u32 = 7;
+    /// Up to 5 parts of a cell.
+    pub const PARTS5: u32 = 6;
+    /// Up to 13 parts of a cell.
+    pub const PARTS13: u32 = 7;
 }
+
+/// Words of starts of each kind: four bits for each.
+const WORDS: u32 = 0x3131_4210;
 
 /// Above every chunk.
 pub const NO_START: u16 = 1 << CHUNK_BITS;
@@ -120,6 +123,11 @@ const ONES: u64 = 0x0001_0001_0001_0001;
 /// A class or a node: its kind, and behind it where it begins, counted in granules; or the scope in 5 bits and the class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Node(pub u32);
+
+/// Where the kind of a node is.
+const KIND_SHIFT: u32 = 29;
+/// Where a node begins.
+const GRANULE_MASK: u32 = (1 << KIND_SHIFT) - 1;
 
 /// More classes than there can be.
 pub const MAX_CLASSES: u32 = 1 << 24;
@@ -134,23 +142,23 @@ impl Node {
     /// The node of a [`kind`] that begins at this granule, which is below 2^29.
     #[inline(always)]
     pub const fn at(kind: u32, granule: u32) -> Self {
-        Self((kind << 29) | granule)
+        Self((kind << KIND_SHIFT) | granule)
     }
 
     #[inline(always)]
-    const fn kind(self) -> u32 {
-        self.0 >> 29
+    const fn is_class(self) -> bool {
+        self.0 >> KIND_SHIFT == kind::CLASS
     }
 
     #[inline(always)]
-    const fn line(self) -> u32 {
-        (self.0 & 0x1fff_ffff) / GRANULES
+    const fn is_wide(self) -> bool {
+        self.0 >> (KIND_SHIFT + 1) == kind::WIDE5 >> 1
     }
 
-    /// Its first word in the line.
     #[inline(always)]
-    const fn word(self) -> u32 {
-        self.0 % GRANULES * GRANULE_WORDS
+    #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "it is 32 bits again")]
+    fn forget<T: Tables>(self, tables: &T) -> Self {
+        Self(tables.forget(self.0.into()) as u32)
     }
 }
 
@@ -158,15 +166,13 @@ impl Node {
 pub trait Tables {
     /// Two entries of the directory, that of the even number in the lower half.
     fn directory(&self, word: u32) -> Option<u64>;
-    /// A line of small nodes.
-    fn small(&self, line: u32) -> Option<&Line>;
-    /// A line that is one node.
-    fn large(&self, line: u32) -> Option<&Line>;
+    /// A line of nodes.
+    fn line(&self, number: u32) -> Option<&Line>;
 
     /// The same number, without its history: in the kernel, what keeps the verifier from following up every way through
     /// the search.
     #[inline(always)]
-    fn forget(&self, number: u32) -> u32 {
+    fn forget(&self, number: u64) -> u64 {
         number
     }
 }
@@ -210,6 +216,11 @@ impl Sought {
     }
 
     #[inline(always)]
+    fn forget<T: Tables>(self, tables: &T) -> Self {
+        Self { high: tables.forget(self.high), low: tables.forget(self.low), ..self }
+    }
+
+    #[inline(always)]
     const fn chunk(self) -> u64 {
         self.high >> (64 - CHUNK_BITS)
     }
@@ -231,148 +242,110 @@ impl Sought {
 pub fn locate<T: Tables>(tables: &T, mut sought: Sought) -> Option<u32> {
     let mut node = sought.start(tables)?;
     for _ in 0..MAX_STEPS {
-        if node.kind() == kind::CLASS {
+        if node.is_class() {
             break;
         }
-        let (next, _) = look(tables, node, sought.chunk())?;
-        if node.kind() == kind::WIDE5 || node.kind() == kind::WIDE10 {
+        let next = Look::at(tables, node, sought.chunk())?.node;
+        if node.is_wide() {
             sought = sought.behind(CHUNK_BITS);
         }
-        node = Node(tables.forget(next.0));
+        sought = sought.forget(tables);
+        node = next.forget(tables);
     }
-    Some(tables.forget(node.0) & (MAX_CLASSES - 1))
+    Some(node.forget(tables).0 & (MAX_CLASSES - 1))
 }
 
 /// Length of the shortest prefix that holds the address and lies within its range: the scope of RFC 7871.
 #[inline(always)]
 pub fn scope<T: Tables>(tables: &T, mut sought: Sought) -> Option<u32> {
     let mut node = sought.start(tables)?;
-    // How long a prefix must be to leave out what is before and behind the range.
-    let (mut below, mut above) = (0, 0);
-    let mut depth = 0;
-    if node.kind() == kind::CLASS {
-        below = node.0 >> 24;
-    } else {
-        depth = sought.depth;
+    if node.is_class() {
+        return Some(node.0 >> 24);
     }
+    // What of the chunk a prefix must have to leave out what is before and behind the range.
+    let (mut below, mut above) = (0, 0);
+    let mut depth = u64::from(sought.depth);
     for _ in 0..MAX_STEPS {
-        if node.kind() == kind::CLASS {
+        if node.is_class() {
             break;
         }
-        let (next, around) = look(tables, node, sought.chunk())?;
-        if around.start > 0 {
-            below = tables.forget(leave_out(sought.chunk(), around.start - 1));
+        let look = Look::at(tables, node, sought.chunk())?;
+        let (start, end) = look.around()?;
+        if start > 0 {
+            below = leave_out(sought.chunk(), start - 1);
         }
-        if around.end < u64::from(NO_START) {
-            above = tables.forget(leave_out(sought.chunk(), around.end));
+        if end < NO_START.into() {
+            above = leave_out(sought.chunk(), end);
         }
-        if (node.kind() == kind::WIDE5 || node.kind() == kind::WIDE10) && next.kind() != kind::CLASS {
+        if node.is_wide() && !look.node.is_class() {
             sought = sought.behind(CHUNK_BITS);
-            depth = tables.forget(depth + CHUNK_BITS);
+            depth = depth.wrapping_add(CHUNK_BITS.into());
             (below, above) = (0, 0);
         }
-        node = Node(tables.forget(next.0));
+        (below, above) = (tables.forget(below), tables.forget(above));
+        depth = tables.forget(depth);
+        sought = sought.forget(tables);
+        node = look.node.forget(tables);
     }
-    Some(depth + if below > above { below } else { above })
+    u32::try_from(depth.wrapping_add(if below > above { below } else { above })).ok()
 }
 
 /// How many bits of a chunk a prefix must have that holds it and not the other one.
 #[inline(always)]
-#[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "chunks have fifteen bits")]
-const fn leave_out(chunk: u64, other: u64) -> u32 {
-    ((chunk ^ other) as u32).leading_zeros().wrapping_sub(32 - CHUNK_BITS).wrapping_add(1)
+fn leave_out(chunk: u64, other: u64) -> u64 {
+    // The upper bits of both are zeros.
+    u64::from((chunk ^ other).leading_zeros()).wrapping_sub(63 - u64::from(CHUNK_BITS))
 }
 
-/// What a node says of a chunk, and the starts around it: that of its range, 0 where it has none, and the next one.
-#[inline(always)]
-fn look<T: Tables>(tables: &T, node: Node, chunk: u64) -> Option<(Node, Around)> {
-    let chunks = chunk.wrapping_mul(ONES) | TOPS;
-    let word = node.word();
-    let (next, starts, count) = match node.kind() {
-        kind::NARROW16 => {
-            let line = tables.large(node.line())?;
-            let [a, b, c, d, ..] = *line;
-            let count = sum(begun(chunks, a) + begun(chunks, b) + begun(chunks, c) + begun(chunks, d));
-            (Node::class(quarter(line, 16 + count)?, 0), Starts { line, first: 0, len: 16 }, count)
-        }
-        kind::WIDE10 => {
-            let line = tables.large(node.line())?;
-            let [a, b, c, ..] = *line;
-            let count = sum(begun(chunks, a) + begun(chunks, b) + begun(chunks, c));
-            (Node(half(line, 6 + count)?), Starts { line, first: 0, len: 12 }, count)
-        }
-        kind::PARTS31 => {
-            let line = tables.large(node.line())?;
-            let [others @ .., last] = *line;
-            let others = others.iter().fold(0, |sum: u64, starts| sum.wrapping_add(begun(chunks, *starts)));
-            let count = sum(others + (begun(chunks, last) & LOWER));
-            let first = half(line, 15)?;
-            (Node(first.wrapping_add(count * GRANULES)), Starts { line, first: 0, len: 30 }, count)
-        }
-        kind::NARROW4 => {
-            let line = tables.small(node.line())?;
-            let count = sum(begun(chunks, at(line, word)?));
-            let class = quarter(line, word * 4 + 4 + count)?;
-            (Node::class(class, 0), Starts { line, first: word * 4, len: 4 }, count)
-        }
-        kind::NARROW8 => {
-            let line = tables.small(node.line())?;
-            let count = sum(begun(chunks, at(line, word)?) + begun(chunks, at(line, word + 1)?));
-            let class = quarter(line, word * 4 + 8 + count)?;
-            (Node::class(class, 0), Starts { line, first: word * 4, len: 8 }, count)
-        }
-        kind::WIDE5 => {
-            let line = tables.small(node.line())?;
-            let count = sum(begun(chunks, at(line, word)?));
-            (Node(half(line, word * 2 + 2 + count)?), Starts { line, first: word * 4, len: 4 }, count)
-        }
-        _ => {
-            let line = tables.small(node.line())?;
-            let count = sum(begun(chunks, at(line, word)?) + (begun(chunks, at(line, word + 1)?) & LOWER));
-            let first = half(line, word * 2 + 3)?;
-            (Node(first.wrapping_add(count * GRANULES)), Starts { line, first: word * 4, len: 6 }, count)
-        }
-    };
-    Some((next, starts.around(count)?))
-}
-
-/// The starts of a node.
-struct Starts<'a> {
+/// A look at a node.
+struct Look<'a> {
+    /// What it says of the chunk.
+    node: Node,
     line: &'a Line,
-    first: u32,
-    len: u32,
+    /// Its first word in the line.
+    word: u32,
+    /// Its words of starts.
+    words: u32,
+    /// How many starts are not above the chunk.
+    count: u32,
 }
 
-/// The starts around a chunk.
-struct Around {
-    start: u64,
-    end: u64,
-}
-
-impl Starts<'_> {
-    /// The starts before and behind a chunk that this many are not above.
+impl<'a> Look<'a> {
+    /// What a node says of a chunk. All kinds are read in one way, without a branch: a CPU cannot predict which comes
+    /// next, and the verifier has one way to follow.
     #[inline(always)]
-    fn around(&self, count: u32) -> Option<Around> {
-        let start = if count > 0 { quarter(self.line, self.first + count - 1)? } else { 0 };
-        let end = if count < self.len { quarter(self.line, self.first + count)? } else { NO_START.into() };
-        Some(Around { start: start.into(), end: end.into() })
+    #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "half of the word is meant")]
+    fn at<T: Tables>(tables: &'a T, Node(node): Node, chunk: u64) -> Option<Self> {
+        let line = tables.line((node & GRANULE_MASK) / GRANULES)?;
+        let word = node % GRANULES * GRANULE_WORDS;
+        let kind = node >> KIND_SHIFT;
+        let words = WORDS >> (kind * 4) & 7;
+        let chunks = chunk.wrapping_mul(ONES) | TOPS;
+        let begun = |number: u32| {
+            // All ones where the node has this word of starts, else zero.
+            let has = (i64::from(number) - i64::from(words)) >> 63;
+            Some((chunks.wrapping_sub(at(line, word + number)?) & TOPS & has.cast_unsigned()) >> CHUNK_BITS)
+        };
+        let sums = begun(0)? + begun(1)? + begun(2)? + begun(3)?;
+        let count = (sums.wrapping_mul(ONES) >> 48) as u32;
+        // Nodes are twice as wide as classes; of the parts there is but the first.
+        let is_wide = kind >> 2;
+        let of_parts = 0_u32.wrapping_sub((kind + 2) >> 3);
+        let index = count & !of_parts;
+        let value = at(line, word + words + (index >> (2 - is_wide)))? >> ((index << (4 + is_wide)) & 63);
+        let value = value as u32 & (0_u32.wrapping_sub(is_wide) | 0xffff);
+        let node = Node(value.wrapping_add(count * GRANULES & of_parts));
+        Some(Self { node, line, word, words, count })
     }
-}
 
-/// The two starts in the lower half of a word.
-const LOWER: u64 = 0xffff_ffff;
-
-/// One for each of four starts that the chunk, in each place and with the highest bits set, is not below.
-#[inline(always)]
-const fn begun(chunks: u64, starts: u64) -> u64 {
-    (chunks.wrapping_sub(starts) & TOPS) >> CHUNK_BITS
-}
-
-/// The sum of four numbers of 16 bits.
-#[inline(always)]
-#[expect(clippy::as_conversions, reason = "sixteen bits are left")]
-const fn sum(numbers: u64) -> u32 {
-    (numbers.wrapping_mul(ONES) >> 48) as u32
+    /// The last start that is not above the chunk, 0 without one, and the first one that is, [`NO_START`] without one.
+    #[inline(always)]
+    fn around(&self) -> Option<(u64, u64)> {
+        let start = |number: u32| Some(at(self.line, self.word + number / 4)? >> (number % 4 * 16) & 0xffff);
+        let before = if self.count > 0 { start(self.count - 1)? } else { 0 };
+        let behind = if self.count < self.words * 4 { start(self.count)? } else { NO_START.into() };
+        Some((before, behind))
+    }
 }
 
 /// A word of a line.
@@ -380,19 +353,6 @@ const fn sum(numbers: u64) -> u32 {
 #[expect(clippy::as_conversions, reason = "widening")]
 fn at(line: &Line, word: u32) -> Option<u64> {
     line.get(word as usize & 7).copied()
-}
-
-/// Half a word of a line.
-#[inline(always)]
-#[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "half of the word is meant")]
-fn half(line: &Line, index: u32) -> Option<u32> {
-    Some((at(line, index / 2)? >> (index % 2 * 32)) as u32)
-}
-
-/// A quarter of a word of a line.
-#[inline(always)]
-fn quarter(line: &Line, index: u32) -> Option<u32> {
-    Some(half(line, index / 2)? >> (index % 2 * 16) & 0xffff)
 }
 
 #[cfg(test)]

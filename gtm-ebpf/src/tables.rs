@@ -34,9 +34,7 @@ static NAMES: Array<Page> = Array::with_max_entries(1, MMAPABLE);
 #[map]
 static LOCATION_DIRECTORY: Array<u64> = Array::with_max_entries(1, MMAPABLE);
 #[map]
-static LOCATION_SMALL: Array<Line> = Array::with_max_entries(1, MMAPABLE);
-#[map]
-static LOCATION_LARGE: Array<Line> = Array::with_max_entries(1, MMAPABLE);
+static LOCATION_LINES: Array<Line> = Array::with_max_entries(1, MMAPABLE);
 #[map]
 static VIEWS: Array<u32> = Array::with_max_entries(1, MMAPABLE);
 #[map]
@@ -262,18 +260,13 @@ impl location::Tables for Location {
     }
 
     #[inline(always)]
-    fn small(&self, line: u32) -> Option<&Line> {
-        LOCATION_SMALL.get(line)
+    fn line(&self, number: u32) -> Option<&Line> {
+        LOCATION_LINES.get(number)
     }
 
     #[inline(always)]
-    fn large(&self, line: u32) -> Option<&Line> {
-        LOCATION_LARGE.get(line)
-    }
-
-    #[inline(always)]
-    fn forget(&self, number: u32) -> u32 {
-        forget_u32(self.0, number)
+    fn forget(&self, number: u64) -> u64 {
+        forget(self.0, number as usize, usize::MAX) as u64
     }
 }
 

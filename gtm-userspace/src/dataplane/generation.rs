@@ -67,8 +67,7 @@ impl Generation {
         size(map::NAME_BUCKETS, settings.bucket_mask + 1);
         size(map::NAMES, names.pages);
         size(map::LOCATION_DIRECTORY, length("directory of locations", table.location.directory.len())?);
-        size(map::LOCATION_SMALL, length("small locations", table.location.small.len())?);
-        size(map::LOCATION_LARGE, length("large locations", table.location.large.len())?);
+        size(map::LOCATION_LINES, length("locations", table.location.lines.len())?);
         size(map::VIEWS, length("views", table.views.len())?);
         size(map::SLOTS, length("slots", slots.len())?);
         size(map::BLOCKS, blocks.pages());
@@ -80,8 +79,7 @@ impl Generation {
             records.write_bytes(pages::offset(*reference)?, record.as_bytes())?;
         }
         MappedArray::new(&object, map::LOCATION_DIRECTORY)?.write(0, &table.location.directory)?;
-        MappedArray::new(&object, map::LOCATION_SMALL)?.write(0, &table.location.small)?;
-        MappedArray::new(&object, map::LOCATION_LARGE)?.write(0, &table.location.large)?;
+        MappedArray::new(&object, map::LOCATION_LINES)?.write(0, &table.location.lines)?;
         MappedArray::new(&object, map::VIEWS)?.write(0, &table.views)?;
         write_listen(&mut object, listen)?;
         write_trusted(&mut object, trusted)?;

@@ -13,10 +13,8 @@ use crate::geo::{ClassId, Partition};
 pub struct Location {
     /// Two entries in each word.
     pub directory: Vec<u64>,
-    /// Lines of small nodes.
-    pub small: Vec<Line>,
-    /// Lines of one node each.
-    pub large: Vec<Line>,
+    /// What it leads to.
+    pub lines: Vec<Line>,
     /// Number of classes.
     pub classes: usize,
     /// Number of IPv4 ranges.
@@ -47,12 +45,8 @@ impl Tables for Location {
         get(&self.directory, word).copied()
     }
 
-    fn small(&self, line: u32) -> Option<&Line> {
-        get(&self.small, line)
-    }
-
-    fn large(&self, line: u32) -> Option<&Line> {
-        get(&self.large, line)
+    fn line(&self, number: u32) -> Option<&Line> {
+        get(&self.lines, number)
     }
 }
 

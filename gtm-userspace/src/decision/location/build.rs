@@ -1,5 +1,7 @@
 //! Building the tables: one pass over the ranges of each family, cell by cell.
 
+use std::{array, iter};
+
 use gtm_common::location::{
     CHUNK_BITS, GLOBAL, GLOBAL_BITS, GRANULE_WORDS, GRANULES, Line, NO_START, Node, OTHER_BITS, V4_BITS, kind,
 };
@@ -45,8 +47,7 @@ pub(super) fn build(partition: &Partition) -> Location {
     let pair = |pair: &[Node]| pair.iter().rev().fold(0, |word, node| (word << 32) | u64::from(node.0));
     Location {
         directory: entries.chunks(2).map(pair).collect(),
-        small: builder.small,
-        large: builder.large,
+        lines: builder.lines,
         classes: partition.classes.len(),
         ranges_v4: partition.v4.len(),
         ranges_v6: partition.v6.len(),
@@ -61,13 +62,35 @@ fn cells(first: u128, around: u32, bits: u32) -> impl Iterator<Item = (u128, u32
 /// A part of a cell: its first chunk, and what its addresses are.
 type Part = (u16, Node);
 
+/// What a node of some kind looks like.
+struct Shape {
+    kind: u32,
+    /// Words of starts.
+    words: usize,
+    /// The most ranges.
+    most: usize,
+    /// How many of them are told of.
+    values: usize,
+    /// Bits for each of these.
+    width: usize,
+    granules: u32,
+}
+
+const NARROW4: Shape = Shape { kind: kind::NARROW4, words: 1, most: 4, values: 4, width: 16, granules: 1 };
+const NARROW8: Shape = Shape { kind: kind::NARROW8, words: 2, most: 8, values: 8, width: 16, granules: 2 };
+const NARROW16: Shape =
+    Shape { kind: kind::NARROW16, words: 4, most: 16, values: 16, width: 16, granules: 4 };
+const WIDE5: Shape = Shape { kind: kind::WIDE5, words: 1, most: 5, values: 5, width: 32, granules: 2 };
+const WIDE10: Shape = Shape { kind: kind::WIDE10, words: 3, most: 10, values: 10, width: 32, granules: 4 };
+const PARTS5: Shape = Shape { kind: kind::PARTS5, words: 1, most: 5, values: 1, width: 32, granules: 1 };
+const PARTS13: Shape = Shape { kind: kind::PARTS13, words: 3, most: 13, values: 1, width: 32, granules: 2 };
+
 /// The nodes so far.
 #[derive(Default)]
 struct Builder {
-    small: Vec<Line>,
-    /// Granules of the last small line that are taken.
-    taken: u32,
-    large: Vec<Line>,
+    lines: Vec<Line>,
+    /// The granules that are left of a line, the first of them and how many.
+    left: (u32, u32),
     /// Room for the parts of a cell, to be used again.
     parts: Vec<Vec<Part>>,
 }
@@ -131,70 +154,64 @@ impl Builder {
         node
     }
 
-    /// The node of a cell: of one that holds all its parts, or of one that leads to those that hold them.
+    /// The node of a cell: one that holds all its parts, or one that leads to those that do.
     fn node(&mut self, parts: &[Part]) -> Node {
         let is_narrow = parts.iter().all(|(_, node)| node.0 <= u16::MAX.into());
-        let (large, most) = if is_narrow { (kind::NARROW16, 16) } else { (kind::WIDE10, 10) };
-        match parts.len() {
-            ..=4 if is_narrow => {
-                return self.small(kind::NARROW4, 1, |line, word| narrow(line, word, 1, parts));
-            }
-            ..=8 if is_narrow => {
-                return self.small(kind::NARROW8, 2, |line, word| narrow(line, word, 2, parts));
-            }
-            ..=5 if !is_narrow => return self.small(kind::WIDE5, 2, |line, word| wide(line, word, 1, parts)),
-            _ => {}
+        let shapes: &[Shape] = if is_narrow { &[NARROW4, NARROW8, NARROW16] } else { &[WIDE5, WIDE10] };
+        if let Some(shape) = shapes.iter().find(|shape| parts.len() <= shape.most) {
+            return self.place(shape, parts);
         }
-        let mut first = Node::at(large, position(&self.large));
-        for some in parts.chunks(most) {
-            let mut line = Line::default();
-            if is_narrow {
-                narrow(&mut line, 0, 4, some)
-            } else {
-                wide(&mut line, 0, 3, some)
-            }
-            self.large.push(line);
+        let mut level = self.level(if is_narrow { &NARROW16 } else { &WIDE10 }, parts);
+        while level.len() > PARTS13.most {
+            level = self.level(&PARTS13, &level);
         }
-        let mut nodes: Vec<u16> = parts.iter().step_by(most).map(|(start, _)| *start).collect();
-        while nodes.len() > 7 {
-            let level = Node::at(kind::PARTS31, position(&self.large));
-            for starts in nodes.chunks(31) {
-                let mut line = Line::default();
-                lead(&mut line, 0, 8, starts, first);
-                self.large.push(line);
-                first = Node(first.0 + 31 * GRANULES);
-            }
-            nodes = nodes.into_iter().step_by(31).collect();
-            first = level;
-        }
-        if nodes.len() == 1 {
-            return first;
-        }
-        self.small(kind::PARTS7, 1, |line, word| lead(line, word, 2, &nodes, first))
+        self.place(if level.len() > PARTS5.most { &PARTS13 } else { &PARTS5 }, &level)
     }
 
-    /// Makes room for a small node of so many granules, and has it filled from its first word on.
-    fn small(&mut self, kind: u32, granules: u32, fill: impl FnOnce(&mut Line, usize)) -> Node {
-        // Those of two begin at an even one.
-        let taken = self.taken.next_multiple_of(granules);
-        if self.small.is_empty() || taken + granules > GRANULES {
-            self.small.push(Line::default());
-            self.taken = 0;
+    /// Nodes for all these parts, a line apart.
+    fn level(&mut self, shape: &Shape, parts: &[Part]) -> Vec<Part> {
+        let whole = Shape { granules: GRANULES, ..*shape };
+        let node = |some: &[Part]| Some((some.first()?.0, self.place(&whole, some)));
+        parts.chunks(shape.most).filter_map(node).collect()
+    }
+
+    /// Writes a node where there is room.
+    fn place(&mut self, shape: &Shape, parts: &[Part]) -> Node {
+        let (left, count) = self.left;
+        // Nodes do not cross lines, and those of two granules begin at an even one.
+        let first = left.next_multiple_of(shape.granules);
+        let first = if first + shape.granules <= left + count {
+            self.left = (first + shape.granules, left + count - first - shape.granules);
+            first
         } else {
-            self.taken = taken;
+            // A partition has too few ranges for 2^29 granules.
+            let first = u32::try_from(self.lines.len()).unwrap_or(u32::MAX).wrapping_mul(GRANULES);
+            self.lines.push(Line::default());
+            if shape.granules < GRANULES {
+                self.left = (first + shape.granules, GRANULES - shape.granules);
+            }
+            first
+        };
+        let word = usize::try_from(first * GRANULE_WORDS).unwrap_or(usize::MAX);
+        if let Some(line) = self.lines.as_flattened_mut().get_mut(word..) {
+            fill(line, shape, parts);
         }
-        let first = self.taken;
-        self.taken += granules;
-        if let Some(line) = self.small.last_mut() {
-            fill(line, usize::try_from(first * GRANULE_WORDS).unwrap_or_default());
-        }
-        Node::at(kind, position(&self.small) - GRANULES + first)
+        Node::at(shape.kind, first)
     }
 }
 
-/// Where the next line begins, in granules. A partition has too few ranges for more than 2^27 lines.
-fn position(lines: &[Line]) -> u32 {
-    u32::try_from(lines.len()).unwrap_or(u32::MAX).wrapping_mul(GRANULES)
+/// Writes a node to the first of these words.
+fn fill(words: &mut [u64], shape: &Shape, parts: &[Part]) {
+    let (starts, values) = words.split_at_mut(shape.words);
+    let mut begins = parts.iter().map(|(start, _)| *start).skip(1).chain(iter::repeat(NO_START));
+    for word in starts {
+        let four: [u16; 4] = array::from_fn(|_| begins.next().unwrap_or(NO_START));
+        *word = four.iter().rfold(0, |word, start| (word << 16) | u64::from(*start));
+    }
+    let told = parts.get(..shape.values).unwrap_or(parts);
+    for (word, some) in values.iter_mut().zip(told.chunks(64 / shape.width)) {
+        *word = some.iter().rfold(0, |word, (_, node)| (word << shape.width) | u64::from(node.0));
+    }
 }
 
 /// Appends a part, or says anew what its chunk is.
@@ -212,37 +229,4 @@ fn chunk(bits: u128, depth: u32) -> u16 {
 fn scope(address: u128, start: u128, next: Option<u128>) -> u32 {
     let leave_out = |other: u128| (address ^ other).leading_zeros() + 1;
     start.checked_sub(1).map_or(0, leave_out).max(next.map_or(0, leave_out))
-}
-
-/// Writes starts, `words` long from this word on.
-fn write_starts(line: &mut Line, word: usize, words: usize, starts: impl Iterator<Item = u16>) {
-    let mut starts = starts.skip(1).chain(std::iter::repeat(NO_START));
-    for place in line.iter_mut().skip(word).take(words) {
-        let four: [u16; 4] = std::array::from_fn(|_| starts.next().unwrap_or(NO_START));
-        *place = four.iter().rfold(0, |word, start| (word << 16) | u64::from(*start));
-    }
-}
-
-/// Writes a narrow node: starts, `words` long, and as many of classes.
-fn narrow(line: &mut Line, word: usize, words: usize, parts: &[Part]) {
-    write_starts(line, word, words, parts.iter().map(|(start, _)| *start));
-    for (place, four) in line.iter_mut().skip(word + words).zip(parts.chunks(4)) {
-        *place = four.iter().rfold(0, |word, (_, node)| (word << 16) | u64::from(node.0));
-    }
-}
-
-/// Writes a wide node: starts, `words` long, and the nodes of the parts.
-fn wide(line: &mut Line, word: usize, words: usize, parts: &[Part]) {
-    write_starts(line, word, words, parts.iter().map(|(start, _)| *start));
-    for (place, two) in line.iter_mut().skip(word + words).zip(parts.chunks(2)) {
-        *place = two.iter().rfold(0, |word, (_, node)| (word << 32) | u64::from(node.0));
-    }
-}
-
-/// Writes a node that leads to parts: starts, `words` long, and in the upper half of the last one the first part's node.
-fn lead(line: &mut Line, word: usize, words: usize, starts: &[u16], first: Node) {
-    write_starts(line, word, words, starts.iter().copied());
-    if let Some(place) = line.get_mut(word + words - 1) {
-        *place = (*place & u64::from(u32::MAX)) | (u64::from(first.0) << 32);
-    }
 }
