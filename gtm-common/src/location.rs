@@ -73,8 +73,8 @@ pub const OTHER_ENTRIES: u32 = GLOBAL_ENTRIES + (1 << (GLOBAL_BITS - OTHER_BITS)
 /// Entries of the directory, two in a word.
 pub const ENTRIES: u32 = OTHER_ENTRIES + (1 << OTHER_BITS);
 
-/// The most steps of a search: nine cells, in each four nodes that lead on to parts of it and one that does not.
-pub const MAX_STEPS: u32 = 45;
+/// The most steps of a search: nine cells, in each three nodes that lead on to parts of it and one that does not.
+pub const MAX_STEPS: u32 = 36;
 
 /// Kinds of nodes, by the upper three bits of a [`Node`].
 ///
@@ -88,9 +88,9 @@ pub const MAX_STEPS: u32 = 45;
 /// | NARROW8  | 2               | up to 8 classes of 16 bits                                            |
 /// | NARROW16 | 4               | up to 16 classes of 16 bits                                           |
 /// | WIDE5    | 1               | up to 5 [`Node`]s: classes, or cells                                  |
-/// | WIDE10   | 3               | up to 10 [`Node`]s                                                    |
+/// | WIDE9    | 2               | up to 9 [`Node`]s                                                     |
 /// | PARTS5   | 1               | the [`Node`] with the first of up to 5 parts of the cell; the others are a line apart |
-/// | PARTS13  | 3               | the same for up to 13                                                 |
+/// | PARTS17  | 4               | the same for up to 17                                                 |
 pub mod kind {
     /// The class of all addresses.
     pub const CLASS: u32 = 0;
@@ -102,16 +102,16 @@ pub mod kind {
     pub const NARROW16: u32 = 3;
     /// Up to 5 ranges, some of which are cells.
     pub const WIDE5: u32 = 4;
-    /// Up to 10 ranges, some of which are cells.
-    pub const WIDE10: u32 = 5;
+    /// Up to 9 ranges, some of which are cells.
+    pub const WIDE9: u32 = 5;
     /// Up to 5 parts of a cell.
     pub const PARTS5: u32 = 6;
-    /// Up to 13 parts of a cell.
-    pub const PARTS13: u32 = 7;
+    /// Up to 17 parts of a cell.
+    pub const PARTS17: u32 = 7;
 }
 
-/// Words of starts of each kind: four bits for each.
-const WORDS: u32 = 0x3131_4210;
+/// The logarithm of the words of starts of each kind: four bits for each.
+const WORDS: u32 = 0x2010_2100;
 
 /// Above every chunk.
 pub const NO_START: u16 = 1 << CHUNK_BITS;
@@ -150,9 +150,10 @@ impl Node {
         self.0 >> KIND_SHIFT == kind::CLASS
     }
 
+    /// How many bits of the address are used up where it leads to a node: those of the chunk where that is another cell.
     #[inline(always)]
-    const fn is_wide(self) -> bool {
-        self.0 >> (KIND_SHIFT + 1) == kind::WIDE5 >> 1
+    const fn bits(self) -> u32 {
+        ((1 << kind::WIDE5 | 1 << kind::WIDE9) >> (self.0 >> KIND_SHIFT) & 1) * CHUNK_BITS
     }
 
     #[inline(always)]
@@ -211,7 +212,8 @@ impl Sought {
 
     #[inline(always)]
     const fn behind(self, bits: u32) -> Self {
-        let high = (self.high << bits) | (self.low >> (64 - bits));
+        // Right also when there are no bits.
+        let high = (self.high << bits) | (self.low >> 1 >> (63 - bits));
         Self { entry: self.entry, depth: self.depth + bits, high, low: self.low << bits }
     }
 
@@ -246,10 +248,7 @@ pub fn locate<T: Tables>(tables: &T, mut sought: Sought) -> Option<u32> {
             break;
         }
         let next = Look::at(tables, node, sought.chunk())?.node;
-        if node.is_wide() {
-            sought = sought.behind(CHUNK_BITS);
-        }
-        sought = sought.forget(tables);
+        sought = sought.behind(node.bits()).forget(tables);
         node = next.forget(tables);
     }
     Some(node.forget(tables).0 & (MAX_CLASSES - 1))
@@ -274,17 +273,17 @@ pub fn scope<T: Tables>(tables: &T, mut sought: Sought) -> Option<u32> {
         if start > 0 {
             below = leave_out(sought.chunk(), start - 1);
         }
+        below = tables.forget(below);
         if end < NO_START.into() {
             above = leave_out(sought.chunk(), end);
         }
-        if node.is_wide() && !look.node.is_class() {
-            sought = sought.behind(CHUNK_BITS);
+        above = tables.forget(above);
+        if node.bits() > 0 && !look.node.is_class() {
             depth = depth.wrapping_add(CHUNK_BITS.into());
             (below, above) = (0, 0);
         }
-        (below, above) = (tables.forget(below), tables.forget(above));
-        depth = tables.forget(depth);
-        sought = sought.forget(tables);
+        (below, above, depth) = (tables.forget(below), tables.forget(above), tables.forget(depth));
+        sought = sought.behind(node.bits()).forget(tables);
         node = look.node.forget(tables);
     }
     u32::try_from(depth.wrapping_add(if below > above { below } else { above })).ok()
@@ -319,22 +318,23 @@ impl<'a> Look<'a> {
         let line = tables.line((node & GRANULE_MASK) / GRANULES)?;
         let word = node % GRANULES * GRANULE_WORDS;
         let kind = node >> KIND_SHIFT;
-        let words = WORDS >> (kind * 4) & 7;
+        let log = (WORDS >> (kind * 4)) & 3;
+        let words = 1 << log;
         let chunks = chunk.wrapping_mul(ONES) | TOPS;
+        // Of fewer than four words each counts twice or four times.
         let begun = |number: u32| {
-            // All ones where the node has this word of starts, else zero.
-            let has = (i64::from(number) - i64::from(words)) >> 63;
-            Some((chunks.wrapping_sub(at(line, word + number)?) & TOPS & has.cast_unsigned()) >> CHUNK_BITS)
+            let starts = at(line, word + (number & (words - 1)))?;
+            Some((chunks.wrapping_sub(starts) & TOPS) >> CHUNK_BITS)
         };
         let sums = begun(0)? + begun(1)? + begun(2)? + begun(3)?;
-        let count = (sums.wrapping_mul(ONES) >> 48) as u32;
+        let count = (sums.wrapping_mul(ONES) >> 48) as u32 >> (2 - log);
         // Nodes are twice as wide as classes; of the parts there is but the first.
         let is_wide = kind >> 2;
         let of_parts = 0_u32.wrapping_sub((kind + 2) >> 3);
         let index = count & !of_parts;
         let value = at(line, word + words + (index >> (2 - is_wide)))? >> ((index << (4 + is_wide)) & 63);
         let value = value as u32 & (0_u32.wrapping_sub(is_wide) | 0xffff);
-        let node = Node(value.wrapping_add(count * GRANULES & of_parts));
+        let node = Node(value.wrapping_add((count * GRANULES) & of_parts));
         Some(Self { node, line, word, words, count })
     }
 

@@ -81,9 +81,9 @@ const NARROW8: Shape = Shape { kind: kind::NARROW8, words: 2, most: 8, values: 8
 const NARROW16: Shape =
     Shape { kind: kind::NARROW16, words: 4, most: 16, values: 16, width: 16, granules: 4 };
 const WIDE5: Shape = Shape { kind: kind::WIDE5, words: 1, most: 5, values: 5, width: 32, granules: 2 };
-const WIDE10: Shape = Shape { kind: kind::WIDE10, words: 3, most: 10, values: 10, width: 32, granules: 4 };
+const WIDE9: Shape = Shape { kind: kind::WIDE9, words: 2, most: 9, values: 9, width: 32, granules: 4 };
 const PARTS5: Shape = Shape { kind: kind::PARTS5, words: 1, most: 5, values: 1, width: 32, granules: 1 };
-const PARTS13: Shape = Shape { kind: kind::PARTS13, words: 3, most: 13, values: 1, width: 32, granules: 2 };
+const PARTS17: Shape = Shape { kind: kind::PARTS17, words: 4, most: 17, values: 1, width: 32, granules: 4 };
 
 /// The nodes so far.
 #[derive(Default)]
@@ -157,15 +157,15 @@ impl Builder {
     /// The node of a cell: one that holds all its parts, or one that leads to those that do.
     fn node(&mut self, parts: &[Part]) -> Node {
         let is_narrow = parts.iter().all(|(_, node)| node.0 <= u16::MAX.into());
-        let shapes: &[Shape] = if is_narrow { &[NARROW4, NARROW8, NARROW16] } else { &[WIDE5, WIDE10] };
+        let shapes: &[Shape] = if is_narrow { &[NARROW4, NARROW8, NARROW16] } else { &[WIDE5, WIDE9] };
         if let Some(shape) = shapes.iter().find(|shape| parts.len() <= shape.most) {
             return self.place(shape, parts);
         }
-        let mut level = self.level(if is_narrow { &NARROW16 } else { &WIDE10 }, parts);
-        while level.len() > PARTS13.most {
-            level = self.level(&PARTS13, &level);
+        let mut level = self.level(if is_narrow { &NARROW16 } else { &WIDE9 }, parts);
+        while level.len() > PARTS17.most {
+            level = self.level(&PARTS17, &level);
         }
-        self.place(if level.len() > PARTS5.most { &PARTS13 } else { &PARTS5 }, &level)
+        self.place(if level.len() > PARTS5.most { &PARTS17 } else { &PARTS5 }, &level)
     }
 
     /// Nodes for all these parts, a line apart.
