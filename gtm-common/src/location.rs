@@ -73,13 +73,16 @@ pub const OTHER_ENTRIES: u32 = GLOBAL_ENTRIES + (1 << (GLOBAL_BITS - OTHER_BITS)
 /// Entries of the directory, two in a word.
 pub const ENTRIES: u32 = OTHER_ENTRIES + (1 << OTHER_BITS);
 
-/// The most steps of a search: nine cells, in each three nodes that lead on to parts of it and one that does not.
-pub const MAX_STEPS: u32 = 36;
+/// The most cells of a search for an IPv6 address.
+const MAX_CELLS: u32 = 9;
+/// The most steps in a cell: three nodes that lead on to parts of it, and one that does not.
+const MAX_STEPS: u32 = 4;
 
-/// Kinds of nodes, by the upper three bits of a [`Node`].
+/// Kinds of nodes, by the upper four bits of a [`Node`].
 ///
-/// A node has words of starts, 16 bits for each range but the first, which begins with the cell or part; the first start
-/// is the lowest bits, and where there is no further range it is [`NO_START`]. What the ranges are follows.
+/// A node has words of starts, one for each range but the first, which begins with the cell or part; the first start is
+/// the lowest bits, and where there is no further range it is [`NO_START`]. What the ranges are follows. In a node of bytes
+/// everything is half as wide: of the starts it has the upper byte, and the lower ones are zero.
 ///
 /// | kind     | words of starts | behind them                                                           |
 /// |----------|-----------------|-----------------------------------------------------------------------|
@@ -91,55 +94,72 @@ pub const MAX_STEPS: u32 = 36;
 /// | WIDE9    | 2               | up to 9 [`Node`]s                                                     |
 /// | PARTS5   | 1               | the [`Node`] with the first of up to 5 parts of the cell; the others are a line apart |
 /// | PARTS17  | 4               | the same for up to 17                                                 |
+/// | BYTES8   | 1               | up to 8 classes of 8 bits                                             |
+/// | BYTES16  | 2               | up to 16 classes of 8 bits                                            |
+/// | BYTES32  | 4               | up to 32 classes of 8 bits                                            |
+#[expect(missing_docs, reason = "the table says it")]
 pub mod kind {
-    /// The class of all addresses.
     pub const CLASS: u32 = 0;
-    /// Up to 4 ranges.
     pub const NARROW4: u32 = 1;
-    /// Up to 8 ranges.
     pub const NARROW8: u32 = 2;
-    /// Up to 16 ranges.
     pub const NARROW16: u32 = 3;
-    /// Up to 5 ranges, some of which are cells.
     pub const WIDE5: u32 = 4;
-    /// Up to 9 ranges, some of which are cells.
     pub const WIDE9: u32 = 5;
-    /// Up to 5 parts of a cell.
     pub const PARTS5: u32 = 6;
-    /// Up to 17 parts of a cell.
     pub const PARTS17: u32 = 7;
+    pub const BYTES8: u32 = 8;
+    pub const BYTES16: u32 = 9;
+    pub const BYTES32: u32 = 10;
 }
 
-/// The logarithm of the words of starts of each kind: four bits for each.
-const WORDS: u32 = 0x2010_2100;
+/// A number for each kind, in four bits. A look into these words is no branch, and the compiler makes none of it.
+#[derive(Clone, Copy)]
+struct ByKind(u64);
+
+impl ByKind {
+    #[inline(always)]
+    #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "four bits are left")]
+    const fn of(self, kind: u32) -> u32 {
+        (self.0 >> (kind * 4)) as u32 & 15
+    }
+}
+
+/// The logarithm of the words of starts.
+const WORDS: ByKind = ByKind(0x210_2010_2100);
+/// The logarithm of the bits of what follows for each range.
+const WIDTH: ByKind = ByKind(0x333_5555_4440);
+/// The bits of the address that are used up where it leads to a node: those of the chunk where that is another cell.
+const USED: ByKind = ByKind(0x00ff_0000);
+/// How far to shift the number of a range to have it among what follows the starts: of parts, only the first one is there.
+const TOLD: ByKind = ByKind(0x7700_0000);
+/// How far to shift the granules before a part: for other kinds nothing is to be left.
+const APART: ByKind = ByKind(0x777_0077_7777);
 
 /// Above every chunk.
 pub const NO_START: u16 = 1 << CHUNK_BITS;
-/// The highest bit of each start in a word.
-const TOPS: u64 = 0x8000_8000_8000_8000;
-/// One in each start of a word.
-const ONES: u64 = 0x0001_0001_0001_0001;
 
-/// A class or a node: its kind, and behind it where it begins, counted in granules; or the scope in 5 bits and the class.
+/// A class or a node: its kind, and behind it where it begins, counted in granules; or the scope in 5 bits and the class in 23.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Node(pub u32);
 
 /// Where the kind of a node is.
-const KIND_SHIFT: u32 = 29;
+const KIND_SHIFT: u32 = 28;
 /// Where a node begins.
 const GRANULE_MASK: u32 = (1 << KIND_SHIFT) - 1;
 
 /// More classes than there can be.
-pub const MAX_CLASSES: u32 = 1 << 24;
+pub const MAX_CLASSES: u32 = 1 << SCOPE_SHIFT;
+/// Where a scope is.
+const SCOPE_SHIFT: u32 = 23;
 
 impl Node {
     /// A class, which is below [`MAX_CLASSES`], and the scope of those of a whole entry of the directory, at most 31.
     #[inline(always)]
     pub const fn class(class: u32, scope: u32) -> Self {
-        Self((scope << 24) | class)
+        Self((scope << SCOPE_SHIFT) | class)
     }
 
-    /// The node of a [`kind`] that begins at this granule, which is below 2^29.
+    /// The node of a [`kind`] that begins at this granule, which is below 2^28.
     #[inline(always)]
     pub const fn at(kind: u32, granule: u32) -> Self {
         Self((kind << KIND_SHIFT) | granule)
@@ -150,10 +170,9 @@ impl Node {
         self.0 >> KIND_SHIFT == kind::CLASS
     }
 
-    /// How many bits of the address are used up where it leads to a node: those of the chunk where that is another cell.
     #[inline(always)]
-    const fn bits(self) -> u32 {
-        ((1 << kind::WIDE5 | 1 << kind::WIDE9) >> (self.0 >> KIND_SHIFT) & 1) * CHUNK_BITS
+    const fn used(self) -> u32 {
+        USED.of(self.0 >> KIND_SHIFT)
     }
 
     #[inline(always)]
@@ -178,7 +197,47 @@ pub trait Tables {
     }
 }
 
-/// Where a search begins: an entry of the directory, and what of the address is behind its bits.
+/// An address that is looked for.
+pub trait Address: Copy {
+    /// The most steps of a search.
+    const STEPS: u32;
+    /// Whether nodes of bytes occur: prefixes of IPv6 are seldom of lengths that fit.
+    const BYTES: bool;
+
+    /// Where the search begins.
+    fn sought(self) -> Sought;
+}
+
+impl Address for u32 {
+    const STEPS: u32 = MAX_STEPS;
+    const BYTES: bool = true;
+
+    #[inline(always)]
+    fn sought(self) -> Sought {
+        let high = u64::from(self) << (32 + V4_BITS);
+        Sought { entry: self >> (32 - V4_BITS), depth: V4_BITS, high, low: 0 }
+    }
+}
+
+impl Address for V6 {
+    const STEPS: u32 = MAX_CELLS * MAX_STEPS;
+    const BYTES: bool = false;
+
+    #[inline(always)]
+    #[expect(clippy::as_conversions, reason = "no more bits are left")]
+    fn sought(self) -> Sought {
+        let Self { high, low } = self;
+        let other = high >> (64 - OTHER_BITS);
+        let (entry, bits) = if other == GLOBAL {
+            (GLOBAL_ENTRIES + ((high >> (64 - GLOBAL_BITS)) as u32 & 0xffff), GLOBAL_BITS)
+        } else {
+            (OTHER_ENTRIES + other as u32, OTHER_BITS)
+        };
+        Sought { entry, depth: 0, high, low }.behind(bits)
+    }
+}
+
+/// Where a search is: an entry of the directory, and what of the address is behind the bits that led there.
 #[derive(Debug, Clone, Copy)]
 pub struct Sought {
     entry: u32,
@@ -188,28 +247,6 @@ pub struct Sought {
 }
 
 impl Sought {
-    /// An IPv4 address.
-    #[inline(always)]
-    #[expect(clippy::as_conversions, reason = "widening")]
-    pub const fn v4(address: u32) -> Self {
-        let high = (address as u64) << (32 + V4_BITS);
-        Self { entry: address >> (32 - V4_BITS), depth: V4_BITS, high, low: 0 }
-    }
-
-    /// An IPv6 address.
-    #[inline(always)]
-    #[expect(clippy::as_conversions, reason = "no more than the bits that are left")]
-    pub const fn v6(V6 { high, low }: V6) -> Self {
-        let whole = Self { entry: 0, depth: 0, high, low };
-        let other = high >> (64 - OTHER_BITS);
-        if other == GLOBAL {
-            let index = (high >> (64 - GLOBAL_BITS)) as u32 & 0xffff;
-            Self { entry: GLOBAL_ENTRIES + index, ..whole.behind(GLOBAL_BITS) }
-        } else {
-            Self { entry: OTHER_ENTRIES + other as u32, ..whole.behind(OTHER_BITS) }
-        }
-    }
-
     #[inline(always)]
     const fn behind(self, bits: u32) -> Self {
         // Right also when there are no bits.
@@ -220,6 +257,12 @@ impl Sought {
     #[inline(always)]
     fn forget<T: Tables>(self, tables: &T) -> Self {
         Self { high: tables.forget(self.high), low: tables.forget(self.low), ..self }
+    }
+
+    /// Behind what a node has used, where the search goes on from there.
+    #[inline(always)]
+    fn next<A: Address, T: Tables>(self, node: Node, tables: &T) -> Self {
+        if A::STEPS == MAX_STEPS { self } else { self.behind(node.used()).forget(tables) }
     }
 
     #[inline(always)]
@@ -241,14 +284,15 @@ impl Sought {
 
 /// Class of the address; `None` only for broken tables.
 #[inline(always)]
-pub fn locate<T: Tables>(tables: &T, mut sought: Sought) -> Option<u32> {
+pub fn locate<A: Address, T: Tables>(tables: &T, address: A) -> Option<u32> {
+    let mut sought = address.sought();
     let mut node = sought.start(tables)?;
-    for _ in 0..MAX_STEPS {
+    for _ in 0..A::STEPS {
         if node.is_class() {
             break;
         }
-        let next = Look::at(tables, node, sought.chunk())?.node;
-        sought = sought.behind(node.bits()).forget(tables);
+        let next = Look::at::<A, T>(tables, node, sought.chunk())?.node;
+        sought = sought.next::<A, T>(node, tables);
         node = next.forget(tables);
     }
     Some(node.forget(tables).0 & (MAX_CLASSES - 1))
@@ -256,19 +300,20 @@ pub fn locate<T: Tables>(tables: &T, mut sought: Sought) -> Option<u32> {
 
 /// Length of the shortest prefix that holds the address and lies within its range: the scope of RFC 7871.
 #[inline(always)]
-pub fn scope<T: Tables>(tables: &T, mut sought: Sought) -> Option<u32> {
+pub fn scope<A: Address, T: Tables>(tables: &T, address: A) -> Option<u32> {
+    let mut sought = address.sought();
     let mut node = sought.start(tables)?;
     if node.is_class() {
-        return Some(node.0 >> 24);
+        return Some(node.0 >> SCOPE_SHIFT);
     }
     // What of the chunk a prefix must have to leave out what is before and behind the range.
     let (mut below, mut above) = (0, 0);
     let mut depth = u64::from(sought.depth);
-    for _ in 0..MAX_STEPS {
+    for _ in 0..A::STEPS {
         if node.is_class() {
             break;
         }
-        let look = Look::at(tables, node, sought.chunk())?;
+        let look = Look::at::<A, T>(tables, node, sought.chunk())?;
         let (start, end) = look.around()?;
         if start > 0 {
             below = leave_out(sought.chunk(), start - 1);
@@ -278,12 +323,12 @@ pub fn scope<T: Tables>(tables: &T, mut sought: Sought) -> Option<u32> {
             above = leave_out(sought.chunk(), end);
         }
         above = tables.forget(above);
-        if node.bits() > 0 && !look.node.is_class() {
+        if node.used() > 0 && !look.node.is_class() {
             depth = depth.wrapping_add(CHUNK_BITS.into());
             (below, above) = (0, 0);
         }
         (below, above, depth) = (tables.forget(below), tables.forget(above), tables.forget(depth));
-        sought = sought.behind(node.bits()).forget(tables);
+        sought = sought.next::<A, T>(node, tables);
         node = look.node.forget(tables);
     }
     u32::try_from(depth.wrapping_add(if below > above { below } else { above })).ok()
@@ -303,47 +348,68 @@ struct Look<'a> {
     line: &'a Line,
     /// Its first word in the line.
     word: u32,
-    /// Its words of starts.
-    words: u32,
+    /// How many starts it has room for.
+    room: u32,
+    lanes: Lanes,
     /// How many starts are not above the chunk.
     count: u32,
 }
 
+/// How starts lie in a word.
+#[derive(Clone, Copy)]
+struct Lanes {
+    /// One in each.
+    ones: u64,
+    /// Logarithm of their bits.
+    log: u32,
+    /// Lower bits that they do not have.
+    missing: u32,
+}
+
+const BYTES: Lanes = Lanes { ones: 0x0101_0101_0101_0101, log: 3, missing: 8 };
+const QUARTERS: Lanes = Lanes { ones: 0x0001_0001_0001_0001, log: 4, missing: 0 };
+
 impl<'a> Look<'a> {
-    /// What a node says of a chunk. All kinds are read in one way, without a branch: a CPU cannot predict which comes
-    /// next, and the verifier has one way to follow.
+    /// What a node says of a chunk. All kinds but those of bytes are read in one way, without a branch: a CPU cannot
+    /// predict which comes next, and the verifier has fewer ways to follow.
     #[inline(always)]
     #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "half of the word is meant")]
-    fn at<T: Tables>(tables: &'a T, Node(node): Node, chunk: u64) -> Option<Self> {
+    fn at<A: Address, T: Tables>(tables: &'a T, Node(node): Node, chunk: u64) -> Option<Self> {
         let line = tables.line((node & GRANULE_MASK) / GRANULES)?;
         let word = node % GRANULES * GRANULE_WORDS;
         let kind = node >> KIND_SHIFT;
-        let log = (WORDS >> (kind * 4)) & 3;
-        let words = 1 << log;
-        let chunks = chunk.wrapping_mul(ONES) | TOPS;
+        let lanes = if A::BYTES && kind >= kind::BYTES8 { BYTES } else { QUARTERS };
+        let words = 1 << WORDS.of(kind);
+        // Each lane has a highest bit that no start in it has: it is left where nothing had to be borrowed from it.
+        let bits = 1 << lanes.log;
+        let tops = lanes.ones << (bits - 1);
+        let chunks = (chunk >> lanes.missing).wrapping_mul(lanes.ones) | tops;
         // Of fewer than four words each counts twice or four times.
         let begun = |number: u32| {
             let starts = at(line, word + (number & (words - 1)))?;
-            Some((chunks.wrapping_sub(starts) & TOPS) >> CHUNK_BITS)
+            Some((chunks.wrapping_sub(starts) & tops) >> (bits - 1))
         };
         let sums = begun(0)? + begun(1)? + begun(2)? + begun(3)?;
-        let count = (sums.wrapping_mul(ONES) >> 48) as u32 >> (2 - log);
-        // Nodes are twice as wide as classes; of the parts there is but the first.
-        let is_wide = kind >> 2;
-        let of_parts = 0_u32.wrapping_sub((kind + 2) >> 3);
-        let index = count & !of_parts;
-        let value = at(line, word + words + (index >> (2 - is_wide)))? >> ((index << (4 + is_wide)) & 63);
-        let value = value as u32 & (0_u32.wrapping_sub(is_wide) | 0xffff);
-        let node = Node(value.wrapping_add((count * GRANULES) & of_parts));
-        Some(Self { node, line, word, words, count })
+        let count = (sums.wrapping_mul(lanes.ones) >> (64 - bits)) as u32 >> (2 - WORDS.of(kind));
+        let width = WIDTH.of(kind);
+        let place = count >> TOLD.of(kind) << width;
+        let value =
+            (at(line, word + words + place / 64)? >> (place % 64)) as u32 & (u32::MAX >> (32 - (1 << width)));
+        let node = Node(value.wrapping_add((count * GRANULES) >> APART.of(kind)));
+        Some(Self { node, line, word, room: words << (6 - lanes.log), lanes, count })
     }
 
     /// The last start that is not above the chunk, 0 without one, and the first one that is, [`NO_START`] without one.
     #[inline(always)]
     fn around(&self) -> Option<(u64, u64)> {
-        let start = |number: u32| Some(at(self.line, self.word + number / 4)? >> (number % 4 * 16) & 0xffff);
+        let Lanes { log, missing, .. } = self.lanes;
+        let start = |number: u32| {
+            let place = number << log;
+            let lanes = at(self.line, self.word + place / 64)? >> (place % 64);
+            Some((lanes & ((1 << (1 << log)) - 1)) << missing)
+        };
         let before = if self.count > 0 { start(self.count - 1)? } else { 0 };
-        let behind = if self.count < self.words * 4 { start(self.count)? } else { NO_START.into() };
+        let behind = if self.count < self.room { start(self.count)? } else { NO_START.into() };
         Some((before, behind))
     }
 }

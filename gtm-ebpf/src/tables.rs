@@ -9,7 +9,7 @@ use gtm_common::abi::{
     Bucket, EMPTY_BUCKET, Listen, MAX_NSID, MAX_PROBES, MAX_TYPES, NO_BLOCK, NameRecord, Page, PageRef,
     PerCpu, Settings, TRUSTED_FAMILY_BITS, TURNS, Trusted, TypeEntry, ecs,
 };
-use gtm_common::location::{self, Line, Sought, V6};
+use gtm_common::location::{self, Line, V6};
 use gtm_common::names::{MAX_WORDS, NameHash};
 use gtm_common::pick::Client;
 use gtm_common::wire::edns::FAMILY_IPV4;
@@ -288,13 +288,17 @@ pub(crate) fn client(cpu: *const PerCpu, frame: &Frame, edns: &Edns) -> (Client,
 /// Class of the client and, for an ECS client, the scope.
 #[inline(always)]
 pub(crate) fn locate(cpu: *const PerCpu, client: Client, is_ecs: bool) -> Option<(u32, u8)> {
+    match client {
+        Client::V4(address) => locate_one(cpu, address, is_ecs),
+        Client::V6(address) => locate_one(cpu, address, is_ecs),
+    }
+}
+
+#[inline(always)]
+fn locate_one<A: location::Address>(cpu: *const PerCpu, address: A, is_ecs: bool) -> Option<(u32, u8)> {
     let table = Location(cpu);
-    let sought = match client {
-        Client::V4(address) => Sought::v4(address),
-        Client::V6(address) => Sought::v6(address),
-    };
-    let class = location::locate(&table, sought)?;
-    let scope = if is_ecs { location::scope(&table, sought)? } else { 0 };
+    let class = location::locate(&table, address)?;
+    let scope = if is_ecs { location::scope(&table, address)? } else { 0 };
     Some((class, forget(cpu, scope as usize, 0xff) as u8))
 }
 

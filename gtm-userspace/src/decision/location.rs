@@ -4,7 +4,7 @@ mod build;
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use gtm_common::location::{self, Line, Sought, Tables, V6};
+use gtm_common::location::{self, Line, Tables, V6};
 
 use crate::geo::{ClassId, Partition};
 
@@ -31,12 +31,15 @@ impl Location {
 
     /// The class of an address, and the length of the shortest prefix around it that has this one class.
     pub fn find(&self, client: IpAddr) -> Option<(ClassId, u8)> {
-        let sought = match client {
-            IpAddr::V4(address) => Sought::v4(address.to_bits()),
-            IpAddr::V6(address) => Sought::v6(v6(address)),
-        };
-        let class = location::locate(self, sought)?;
-        Some((ClassId(class), u8::try_from(location::scope(self, sought)?).ok()?))
+        match client {
+            IpAddr::V4(address) => self.find_one(address.to_bits()),
+            IpAddr::V6(address) => self.find_one(v6(address)),
+        }
+    }
+
+    fn find_one<A: location::Address>(&self, address: A) -> Option<(ClassId, u8)> {
+        let class = location::locate(self, address)?;
+        Some((ClassId(class), u8::try_from(location::scope(self, address)?).ok()?))
     }
 }
 

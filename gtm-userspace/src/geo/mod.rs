@@ -85,7 +85,7 @@ pub enum MatchedBy {
 
 impl Partition {
     /// The most ranges of both families together.
-    pub const MAX_RANGES: usize = 1 << 24;
+    pub const MAX_RANGES: usize = 12 << 20;
 
     /// The class of an address: the plain reference for every faster table.
     ///

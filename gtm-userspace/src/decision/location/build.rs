@@ -1,9 +1,10 @@
 //! Building the tables: one pass over the ranges of each family, cell by cell.
 
-use std::{array, iter};
+use std::iter;
 
 use gtm_common::location::{
-    CHUNK_BITS, GLOBAL, GLOBAL_BITS, GRANULE_WORDS, GRANULES, Line, NO_START, Node, OTHER_BITS, V4_BITS, kind,
+    self, CHUNK_BITS, GLOBAL, GLOBAL_BITS, GRANULE_WORDS, GRANULES, Line, NO_START, Node, OTHER_BITS,
+    V4_BITS, kind,
 };
 
 use super::Location;
@@ -11,16 +12,23 @@ use crate::geo::{ClassId, Partition};
 
 /// An address as the upper bits of a number.
 trait Address: Copy {
+    /// What the look-up knows it as.
+    type Sought: location::Address;
+
     fn bits(self) -> u128;
 }
 
 impl Address for u32 {
+    type Sought = Self;
+
     fn bits(self) -> u128 {
         u128::from(self) << 96
     }
 }
 
 impl Address for u128 {
+    type Sought = location::V6;
+
     fn bits(self) -> u128 {
         self
     }
@@ -67,6 +75,8 @@ struct Shape {
     kind: u32,
     /// Words of starts.
     words: usize,
+    /// Bits of a start.
+    start: usize,
     /// The most ranges.
     most: usize,
     /// How many of them are told of.
@@ -76,14 +86,26 @@ struct Shape {
     granules: u32,
 }
 
-const NARROW4: Shape = Shape { kind: kind::NARROW4, words: 1, most: 4, values: 4, width: 16, granules: 1 };
-const NARROW8: Shape = Shape { kind: kind::NARROW8, words: 2, most: 8, values: 8, width: 16, granules: 2 };
+const NARROW4: Shape =
+    Shape { kind: kind::NARROW4, words: 1, start: 16, most: 4, values: 4, width: 16, granules: 1 };
+const NARROW8: Shape =
+    Shape { kind: kind::NARROW8, words: 2, start: 16, most: 8, values: 8, width: 16, granules: 2 };
 const NARROW16: Shape =
-    Shape { kind: kind::NARROW16, words: 4, most: 16, values: 16, width: 16, granules: 4 };
-const WIDE5: Shape = Shape { kind: kind::WIDE5, words: 1, most: 5, values: 5, width: 32, granules: 2 };
-const WIDE9: Shape = Shape { kind: kind::WIDE9, words: 2, most: 9, values: 9, width: 32, granules: 4 };
-const PARTS5: Shape = Shape { kind: kind::PARTS5, words: 1, most: 5, values: 1, width: 32, granules: 1 };
-const PARTS17: Shape = Shape { kind: kind::PARTS17, words: 4, most: 17, values: 1, width: 32, granules: 4 };
+    Shape { kind: kind::NARROW16, words: 4, start: 16, most: 16, values: 16, width: 16, granules: 4 };
+const WIDE5: Shape =
+    Shape { kind: kind::WIDE5, words: 1, start: 16, most: 5, values: 5, width: 32, granules: 2 };
+const WIDE9: Shape =
+    Shape { kind: kind::WIDE9, words: 2, start: 16, most: 9, values: 9, width: 32, granules: 4 };
+const PARTS5: Shape =
+    Shape { kind: kind::PARTS5, words: 1, start: 16, most: 5, values: 1, width: 32, granules: 1 };
+const PARTS17: Shape =
+    Shape { kind: kind::PARTS17, words: 4, start: 16, most: 17, values: 1, width: 32, granules: 4 };
+const BYTES8: Shape =
+    Shape { kind: kind::BYTES8, words: 1, start: 8, most: 8, values: 8, width: 8, granules: 1 };
+const BYTES16: Shape =
+    Shape { kind: kind::BYTES16, words: 2, start: 8, most: 16, values: 16, width: 8, granules: 2 };
+const BYTES32: Shape =
+    Shape { kind: kind::BYTES32, words: 4, start: 8, most: 32, values: 32, width: 8, granules: 4 };
 
 /// The nodes so far.
 #[derive(Default)]
@@ -148,20 +170,27 @@ impl Builder {
                 }
             }
         }
-        let node = self.node(&parts);
+        let node = self.node::<A::Sought>(&parts);
         parts.clear();
         self.parts.push(parts);
         node
     }
 
     /// The node of a cell: one that holds all its parts, or one that leads to those that do.
-    fn node(&mut self, parts: &[Part]) -> Node {
-        let is_narrow = parts.iter().all(|(_, node)| node.0 <= u16::MAX.into());
-        let shapes: &[Shape] = if is_narrow { &[NARROW4, NARROW8, NARROW16] } else { &[WIDE5, WIDE9] };
+    fn node<A: location::Address>(&mut self, parts: &[Part]) -> Node {
+        let last = parts.iter().fold(0, |last, (_, node)| last.max(node.0));
+        let starts = parts.iter().fold(0, |bits, (start, _)| bits | start);
+        let (shapes, largest) = if last > u16::MAX.into() {
+            ([WIDE5, WIDE9].as_slice(), WIDE9)
+        } else if !A::BYTES || last > u8::MAX.into() || starts.trailing_zeros() < 8 {
+            ([NARROW4, NARROW8, NARROW16].as_slice(), NARROW16)
+        } else {
+            ([BYTES8, BYTES16, BYTES32].as_slice(), BYTES32)
+        };
         if let Some(shape) = shapes.iter().find(|shape| parts.len() <= shape.most) {
             return self.place(shape, parts);
         }
-        let mut level = self.level(if is_narrow { &NARROW16 } else { &WIDE9 }, parts);
+        let mut level = self.level(&largest, parts);
         while level.len() > PARTS17.most {
             level = self.level(&PARTS17, &level);
         }
@@ -184,7 +213,7 @@ impl Builder {
             self.left = (first + shape.granules, left + count - first - shape.granules);
             first
         } else {
-            // A partition has too few ranges for 2^29 granules.
+            // A partition has too few ranges for 2^28 granules.
             let first = u32::try_from(self.lines.len()).unwrap_or(u32::MAX).wrapping_mul(GRANULES);
             self.lines.push(Line::default());
             if shape.granules < GRANULES {
@@ -205,8 +234,10 @@ fn fill(words: &mut [u64], shape: &Shape, parts: &[Part]) {
     let (starts, values) = words.split_at_mut(shape.words);
     let mut begins = parts.iter().map(|(start, _)| *start).skip(1).chain(iter::repeat(NO_START));
     for word in starts {
-        let four: [u16; 4] = array::from_fn(|_| begins.next().unwrap_or(NO_START));
-        *word = four.iter().rfold(0, |word, start| (word << 16) | u64::from(*start));
+        *word = (0..64).step_by(shape.start).fold(0, |word, place| {
+            let start = begins.next().unwrap_or(NO_START) >> (16 - shape.start);
+            word | u64::from(start) << place
+        });
     }
     let told = parts.get(..shape.values).unwrap_or(parts);
     for (word, some) in values.iter_mut().zip(told.chunks(64 / shape.width)) {
