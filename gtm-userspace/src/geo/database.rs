@@ -14,7 +14,7 @@ use maxminddb::{MaxMindDbError, Reader};
 use super::interner::Interner;
 use super::record::Record;
 use super::search_tree::{Leaf, SearchTree, SearchTreeError};
-use super::{Facts, push_range, range_of};
+use super::{Facts, in_parallel, push_range, range_of};
 
 /// The largest file that is read; several times the largest database on offer.
 const MAX_FILE_SIZE: u64 = 4 << 30;
@@ -136,19 +136,28 @@ impl Database {
     pub(super) fn parse(path: &Path, file: &[u8]) -> Result<Self, GeoError> {
         let reader =
             Reader::from_source(file).map_err(|source| GeoError::Format { path: path.into(), source })?;
-        let mut records = Records { reader: &reader, seen: HashMap::new(), facts: Interner::default() };
-        records.facts.intern(Facts::default());
-        let (mut v4, mut v6) = (Vec::new(), Vec::new());
-        let walked = SearchTree::new(file, reader.metadata()).walk(|leaf| {
-            let facts = records.facts_of(leaf)?;
-            match leaf.first {
-                IpAddr::V4(first) => push_range(&mut v4, u32::from(first), facts),
-                IpAddr::V6(first) => push_range(&mut v6, u128::from(first), facts),
-            }
-            Ok(())
-        });
-        walked.map_err(|error: WalkError| error.at(path))?;
-        Ok(Self { v4, v6, facts: records.facts.into_values() })
+        let tree = SearchTree::new(file, reader.metadata());
+        let (v4, v6) = in_parallel(
+            || {
+                let mut family = Family::new(&reader);
+                tree.walk_v4(|leaf, first| family.push(leaf, first))?;
+                Ok(family)
+            },
+            || {
+                let mut family = Family::new(&reader);
+                tree.walk_v6(|leaf, first| family.push(leaf, first))?;
+                Ok(family)
+            },
+        );
+        let at = |error: WalkError| error.at(path);
+        let (v4, v6) = (v4.map_err(at)?, v6.map_err(at)?);
+        let mut facts = v4.facts;
+        let numbers: Vec<u32> = v6.facts.into_values().into_iter().map(|known| facts.intern(known)).collect();
+        let mut of_v6 = v6.ranges;
+        for (_, index) in &mut of_v6 {
+            *index = usize::try_from(*index).ok().and_then(|index| numbers.get(index)).copied().unwrap_or(0);
+        }
+        Ok(Self { v4: v4.ranges, v6: of_v6, facts: facts.into_values() })
     }
 
     fn facts(&self, address: IpAddr) -> Option<&Facts> {
@@ -185,15 +194,29 @@ impl From<SearchTreeError> for WalkError {
     }
 }
 
-/// The records of a database, each decoded once.
-struct Records<'a> {
+/// The ranges of one family; each record is decoded once.
+struct Family<'a, A> {
     reader: &'a Reader<&'a [u8]>,
+    ranges: Vec<(A, u32)>,
     /// Record, as the search tree writes it, to its index in `facts`.
     seen: HashMap<u32, u32>,
     facts: Interner<Facts>,
 }
 
-impl Records<'_> {
+impl<'a, A> Family<'a, A> {
+    fn new(reader: &'a Reader<&'a [u8]>) -> Self {
+        let mut facts = Interner::default();
+        facts.intern(Facts::default());
+        Self { reader, ranges: Vec::new(), seen: HashMap::new(), facts }
+    }
+
+    /// Takes the next network, which begins at this address.
+    fn push(&mut self, leaf: Leaf, first: A) -> Result<(), WalkError> {
+        let facts = self.facts_of(leaf)?;
+        push_range(&mut self.ranges, first, facts);
+        Ok(())
+    }
+
     /// The index of the facts of a network.
     fn facts_of(&mut self, leaf: Leaf) -> Result<u32, WalkError> {
         let Some(record) = leaf.record else { return Ok(0) };
