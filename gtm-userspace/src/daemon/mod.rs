@@ -33,7 +33,7 @@ use service::Running;
 
 /// Requests that wait for the loop; more wait with their clients.
 const REQUESTS: usize = 64;
-/// How often overrides are looked through for those that are over, and rates are measured.
+/// How often overrides are looked through for those that are over, rates are measured, and geo databases looked at.
 const TICK: Duration = Duration::from_secs(1);
 
 /// Why the daemon could not start.
@@ -92,7 +92,10 @@ pub async fn run(config: &Path) -> Result<(), StartError> {
                 loading.ask(Some(waiting));
             },
             loaded = loading.loaded() => running.reload(loaded, loading.finish()).await,
-            _ = ticks.tick() => running.tick(),
+            _ = ticks.tick() => {
+                running.tick();
+                loading.look(&running.model, &running.databases);
+            }
             verdicts = running.next_changes() => running.take(&verdicts),
         }
     }

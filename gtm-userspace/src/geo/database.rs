@@ -4,9 +4,10 @@
 //! in place, as an update script may, would kill the process.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::net::IpAddr;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use maxminddb::{MaxMindDbError, Reader};
@@ -28,12 +29,38 @@ pub struct Databases(pub(super) Vec<Database>);
 /// Both lists begin at address 0 and are strictly ascending; a range reaches to the next one's start.
 #[derive(Debug, Clone)]
 pub(super) struct Database {
+    /// Of the file that it was read from.
+    stamp: Option<Stamp>,
     /// First address of each IPv4 range, and the index of its facts.
     pub(super) v4: Vec<(u32, u32)>,
     /// First address of each IPv6 range, and the index of its facts.
     pub(super) v6: Vec<(u128, u32)>,
     /// Distinct facts; the first is that nothing is known.
     pub(super) facts: Vec<Facts>,
+}
+
+/// What tells a file from the one that was there before, without reading either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    file: (u64, u64),
+    size: u64,
+    /// Seconds and nanoseconds.
+    modified: (i64, i64),
+}
+
+impl Stamp {
+    /// That of the file at this path now; none where there is none.
+    pub fn of(path: &Path) -> Option<Self> {
+        Some(Self::new(&fs::metadata(path).ok()?))
+    }
+
+    fn new(metadata: &Metadata) -> Self {
+        Self {
+            file: (metadata.dev(), metadata.ino()),
+            size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+        }
+    }
 }
 
 /// Why a geo database cannot be used.
@@ -117,6 +144,11 @@ pub fn load(paths: &[PathBuf]) -> Result<Databases, Vec<GeoError>> {
 }
 
 impl Databases {
+    /// Those of the files that were read.
+    pub fn stamps(&self) -> impl Iterator<Item = Option<Stamp>> {
+        self.0.iter().map(|database| database.stamp)
+    }
+
     /// What is known of an address.
     pub fn facts(&self, address: IpAddr) -> Facts {
         self.0.iter().fold(Facts::default(), |known, database| match database.facts(address) {
@@ -129,7 +161,8 @@ impl Databases {
 impl Database {
     /// Reads one database, checks its search tree and decodes every distinct record.
     pub(super) fn load(path: &Path) -> Result<Self, GeoError> {
-        Self::parse(path, &read(path)?)
+        let (file, stamp) = read(path)?;
+        Ok(Self { stamp: Some(stamp), ..Self::parse(path, &file)? })
     }
 
     /// Takes the content of a file; the path is for the errors.
@@ -157,7 +190,7 @@ impl Database {
         for (_, index) in &mut of_v6 {
             *index = usize::try_from(*index).ok().and_then(|index| numbers.get(index)).copied().unwrap_or(0);
         }
-        Ok(Self { v4: v4.ranges, v6: of_v6, facts: facts.into_values() })
+        Ok(Self { stamp: None, v4: v4.ranges, v6: of_v6, facts: facts.into_values() })
     }
 
     fn facts(&self, address: IpAddr) -> Option<&Facts> {
@@ -233,20 +266,21 @@ impl<'a, A> Family<'a, A> {
 }
 
 /// The content of a regular file of bearable size.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, GeoError> {
+pub(super) fn read(path: &Path) -> Result<(Vec<u8>, Stamp), GeoError> {
     let failed = |source| GeoError::Read { path: path.into(), source };
     // Before it is opened: opening a pipe waits for its writer.
     if !fs::metadata(path).map_err(failed)?.is_file() {
         return Err(GeoError::NotAFile { path: path.into() });
     }
     let file = File::open(path).map_err(failed)?;
-    let size = file.metadata().map_err(failed)?.len();
+    let metadata = file.metadata().map_err(failed)?;
+    let size = metadata.len();
     if size > MAX_FILE_SIZE {
         return Err(GeoError::TooLarge { path: path.into(), size });
     }
     let mut content = Vec::new();
     file.take(MAX_FILE_SIZE).read_to_end(&mut content).map_err(failed)?;
-    Ok(content)
+    Ok((content, Stamp::new(&metadata)))
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ use std::thread;
 
 pub use self::cities::{City, each_city};
 pub use self::compile::{Compiled, compile};
-pub use self::database::{Databases, GeoError, load};
+pub use self::database::{Databases, GeoError, Stamp, load};
 pub use self::facts::{Code, Facts, why};
 pub use self::search_tree::SearchTreeError;
 use crate::config::model::SourceId;
