@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! QNAME  -> NAME_BUCKETS -> NAMES[record]: types { QTYPE, view, slot }; if no such name: record.below of its closest encloser
-//! client -> INDEX_V4, RANGES_V4 / INDEX_V6, RANGES_V6 -> class
+//! client -> LOCATION_DIRECTORY -> LOCATION_LINES -> class
 //! view + class -> VIEWS -> offset;  slot + offset -> SLOTS -> BLOCKS[node]; or the entry tells the node itself
 //! node: records (what follows the question), or a choice -> BLOCKS[node of a member]
 //! ```
@@ -25,13 +25,13 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 use crate::wire::rtype;
 
 /// Version of this layout.
-pub const ABI_VERSION: u32 = 4;
+pub const ABI_VERSION: u32 = 5;
 
 /// Name of the XDP program in the object.
 pub const PROGRAM: &str = "gtm";
 /// Symbol of the [`Settings`] in the object; it carries [`ABI_VERSION`], so that an object of another layout does not
 /// load.
-pub const SETTINGS_SYMBOL: &str = "SETTINGS_ABI_4";
+pub const SETTINGS_SYMBOL: &str = "SETTINGS_ABI_5";
 
 /// Names of the maps.
 pub mod map {
@@ -44,15 +44,10 @@ pub mod map {
     pub const NAME_BUCKETS: &str = "NAME_BUCKETS";
     /// Array of [`super::Page`]: name records, addressed by [`super::PageRef`].
     pub const NAMES: &str = "NAMES";
-    /// Array of u32, [`crate::location::INDEX_LEN`] long: for each upper 16 bits of an IPv4 address, the range that holds
-    /// the first such address.
-    pub const INDEX_V4: &str = "INDEX_V4";
-    /// Array of [`super::RangeV4`], ascending.
-    pub const RANGES_V4: &str = "RANGES_V4";
-    /// As [`INDEX_V4`], for IPv6.
-    pub const INDEX_V6: &str = "INDEX_V6";
-    /// Array of [`super::RangeV6`], ascending.
-    pub const RANGES_V6: &str = "RANGES_V6";
+    /// Array of u64: two entries of the directory in each, [`crate::location::ENTRIES`] in all.
+    pub const LOCATION_DIRECTORY: &str = "LOCATION_DIRECTORY";
+    /// Array of [`crate::location::Line`]: what it leads to.
+    pub const LOCATION_LINES: &str = "LOCATION_LINES";
     /// Array of u32: what to add to a record's slot for each class, [`super::TypeEntry::view`] being the row.
     pub const VIEWS: &str = "VIEWS";
     /// Array of u64: the [`super::PageRef`] of the node that answers now, or [`super::NO_BLOCK`].
@@ -71,10 +66,6 @@ pub struct Settings {
     pub hash_key: u64,
     /// Number of name buckets less one; the number is a power of two.
     pub bucket_mask: u32,
-    /// Number of IPv4 ranges.
-    pub ranges_v4: u32,
-    /// Number of IPv6 ranges.
-    pub ranges_v6: u32,
     /// Whose client subnets are heeded: one of [`ecs`].
     pub ecs: u32,
     /// 1 if errors have a code that says more (RFC 8914), else 0.
@@ -251,30 +242,6 @@ pub const fn error_node(rcode: u16) -> PageRef {
 /// Response codes that have such a node: those up to BADVERS.
 pub const ERROR_NODES: u16 = 17;
 
-/// First IPv4 address of a range and its class.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
-#[repr(C)]
-pub struct RangeV4 {
-    /// First address, as a number.
-    pub start: u32,
-    /// Class of the addresses from here to the next range.
-    pub class: u32,
-}
-
-/// First IPv6 address of a range and its class.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
-#[repr(C)]
-pub struct RangeV6 {
-    /// First address, as a number: upper 64 bits.
-    pub start_high: u64,
-    /// First address, as a number: lower 64 bits.
-    pub start_low: u64,
-    /// Class of the addresses from here to the next range.
-    pub class: u32,
-    /// Zero.
-    pub reserved: u32,
-}
-
 /// A slot that the kernel does not answer: the packet is passed up.
 pub const NO_BLOCK: u64 = u64::MAX;
 
@@ -399,14 +366,12 @@ pub struct PerCpu {
 
 #[expect(clippy::as_conversions, reason = "conversions of constants cannot be done otherwise in a constant")]
 const _: () = {
-    assert!(size_of::<Settings>() == 32 + MAX_NSID);
+    assert!(size_of::<Settings>() == 24 + MAX_NSID);
     assert!(size_of::<Listen>() == 20);
     assert!(size_of::<Trusted>() == 20);
     assert!(size_of::<Bucket>() == 8);
     assert!(size_of::<TypeEntry>() == 12);
     assert!(size_of::<NameRecord>() == 16);
-    assert!(size_of::<RangeV4>() == 8);
-    assert!(size_of::<RangeV6>() == 24);
     assert!(size_of::<BlockHead>() == 16 && size_of::<ChoiceHead>() == 8);
     assert!(offset_of!(BlockHead, kind) == 0 && offset_of!(ChoiceHead, kind) == 0);
     assert!(size_of::<Member>() == 16);

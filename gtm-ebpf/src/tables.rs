@@ -7,9 +7,9 @@ use aya_ebpf::maps::lpm_trie::{Key, LpmTrie};
 use aya_ebpf::maps::{Array, HashMap, PerCpuArray};
 use gtm_common::abi::{
     Bucket, EMPTY_BUCKET, Listen, MAX_NSID, MAX_PROBES, MAX_TYPES, NO_BLOCK, NameRecord, Page, PageRef,
-    PerCpu, RangeV4, RangeV6, Settings, TRUSTED_FAMILY_BITS, TURNS, Trusted, TypeEntry, ecs,
+    PerCpu, Settings, TRUSTED_FAMILY_BITS, TURNS, Trusted, TypeEntry, ecs,
 };
-use gtm_common::location::{self, Ranges, V6};
+use gtm_common::location::{self, Line, V6};
 use gtm_common::names::{MAX_WORDS, NameHash};
 use gtm_common::pick::Client;
 use gtm_common::wire::edns::FAMILY_IPV4;
@@ -32,13 +32,9 @@ static NAME_BUCKETS: Array<Bucket> = Array::with_max_entries(1, MMAPABLE);
 #[map]
 static NAMES: Array<Page> = Array::with_max_entries(1, MMAPABLE);
 #[map]
-static INDEX_V4: Array<u32> = Array::with_max_entries(1, MMAPABLE);
+static LOCATION_DIRECTORY: Array<u64> = Array::with_max_entries(1, MMAPABLE);
 #[map]
-static RANGES_V4: Array<RangeV4> = Array::with_max_entries(1, MMAPABLE);
-#[map]
-static INDEX_V6: Array<u32> = Array::with_max_entries(1, MMAPABLE);
-#[map]
-static RANGES_V6: Array<RangeV6> = Array::with_max_entries(1, MMAPABLE);
+static LOCATION_LINES: Array<Line> = Array::with_max_entries(1, MMAPABLE);
 #[map]
 static VIEWS: Array<u32> = Array::with_max_entries(1, MMAPABLE);
 #[map]
@@ -53,11 +49,9 @@ static PER_CPU: PerCpuArray<PerCpu> = PerCpuArray::with_max_entries(1, 0);
 static AT_HAND: PerCpuArray<AtHand> = PerCpuArray::with_max_entries(1, 0);
 
 #[unsafe(no_mangle)]
-static SETTINGS_ABI_4: Settings = Settings {
+static SETTINGS_ABI_5: Settings = Settings {
     hash_key: 0,
     bucket_mask: 0,
-    ranges_v4: 0,
-    ranges_v6: 0,
     ecs: 0,
     extended_errors: 0,
     nsid_len: 0,
@@ -67,7 +61,7 @@ static SETTINGS_ABI_4: Settings = Settings {
 macro_rules! setting {
     ($field:ident) => {
         // SAFETY: a static is always there; volatile, because the loader writes the value after compilation.
-        unsafe { ptr::read_volatile(ptr::addr_of!(SETTINGS_ABI_4.$field)) }
+        unsafe { ptr::read_volatile(ptr::addr_of!(SETTINGS_ABI_5.$field)) }
     };
 }
 
@@ -93,7 +87,7 @@ pub(crate) fn nsid_len() -> usize {
 #[inline(always)]
 pub(crate) fn nsid_word(word: usize) -> u64 {
     // SAFETY: a static is always there, and the mask keeps the index below the length of the array; volatile as above.
-    unsafe { ptr::addr_of!(SETTINGS_ABI_4.nsid).cast::<u64>().add(word & (MAX_NSID / 8 - 1)).read_volatile() }
+    unsafe { ptr::addr_of!(SETTINGS_ABI_5.nsid).cast::<u64>().add(word & (MAX_NSID / 8 - 1)).read_volatile() }
 }
 
 /// True when the client subnets of this sender are heeded.
@@ -257,57 +251,22 @@ pub(crate) fn find_type(cpu: *const PerCpu, record: *const NameRecord, qtype: u1
     Some(unsafe { types.add(found).read_unaligned() })
 }
 
-struct LocationV4(*const PerCpu);
+struct Location(*const PerCpu);
 
-impl Ranges for LocationV4 {
-    type Address = u32;
-
+impl location::Tables for Location {
     #[inline(always)]
-    fn index(&self, upper: u32) -> Option<u32> {
-        INDEX_V4.get(upper).copied()
+    fn directory(&self, word: u32) -> Option<u64> {
+        LOCATION_DIRECTORY.get(word).copied()
     }
 
     #[inline(always)]
-    fn range(&self, position: u32) -> Option<(u32, u32)> {
-        RANGES_V4.get(position).map(|range| (range.start, range.class))
+    fn line(&self, number: u32) -> Option<&Line> {
+        LOCATION_LINES.get(number)
     }
 
     #[inline(always)]
-    fn count(&self) -> u32 {
-        setting!(ranges_v4)
-    }
-
-    #[inline(always)]
-    fn forget(&self, number: u32) -> u32 {
-        forget_u32(self.0, number)
-    }
-}
-
-struct LocationV6(*const PerCpu);
-
-impl Ranges for LocationV6 {
-    type Address = V6;
-
-    #[inline(always)]
-    fn index(&self, upper: u32) -> Option<u32> {
-        INDEX_V6.get(upper).copied()
-    }
-
-    #[inline(always)]
-    fn range(&self, position: u32) -> Option<(V6, u32)> {
-        RANGES_V6
-            .get(position)
-            .map(|range| (V6 { high: range.start_high, low: range.start_low }, range.class))
-    }
-
-    #[inline(always)]
-    fn count(&self) -> u32 {
-        setting!(ranges_v6)
-    }
-
-    #[inline(always)]
-    fn forget(&self, number: u32) -> u32 {
-        forget_u32(self.0, number)
+    fn forget(&self, number: u64) -> u64 {
+        forget(self.0, number as usize, usize::MAX) as u64
     }
 }
 
@@ -330,19 +289,17 @@ pub(crate) fn client(cpu: *const PerCpu, frame: &Frame, edns: &Edns) -> (Client,
 #[inline(always)]
 pub(crate) fn locate(cpu: *const PerCpu, client: Client, is_ecs: bool) -> Option<(u32, u8)> {
     match client {
-        Client::V4(address) => {
-            let table = LocationV4(cpu);
-            let (position, class) = location::locate(&table, address)?;
-            let scope = if is_ecs { location::scope(&table, position, address)? } else { 0 };
-            Some((class, forget(cpu, usize::from(scope), 0xff) as u8))
-        }
-        Client::V6(address) => {
-            let table = LocationV6(cpu);
-            let (position, class) = location::locate(&table, address)?;
-            let scope = if is_ecs { location::scope(&table, position, address)? } else { 0 };
-            Some((class, forget(cpu, usize::from(scope), 0xff) as u8))
-        }
+        Client::V4(address) => locate_one(cpu, address, is_ecs),
+        Client::V6(address) => locate_one(cpu, address, is_ecs),
     }
+}
+
+#[inline(always)]
+fn locate_one<A: location::Address>(cpu: *const PerCpu, address: A, is_ecs: bool) -> Option<(u32, u8)> {
+    let table = Location(cpu);
+    let class = location::locate(&table, address)?;
+    let scope = if is_ecs { location::scope(&table, address)? } else { 0 };
+    Some((class, forget(cpu, scope as usize, 0xff) as u8))
 }
 
 /// The slot that answers this entry for a class.

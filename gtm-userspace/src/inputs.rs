@@ -30,7 +30,14 @@ impl Inputs {
     /// As [`Self::load`], but zones whose files are as they were when the model `before` was loaded are taken from there.
     pub fn load_after(path: &Path, before: &Model) -> Result<Self, Vec<Problem>> {
         let loaded = config::load_after(path, &before.zones).map_err(|errors| errors.problems)?;
-        let geo = &loaded.model.geo_databases;
+        let inputs = Self::with_databases(path, Arc::new(loaded.model))?;
+        let warnings = [loaded.warnings, inputs.warnings].concat();
+        Ok(Self { warnings, ..inputs })
+    }
+
+    /// Loads the geo databases of a configuration, which is at this path.
+    pub fn with_databases(path: &Path, model: Arc<Model>) -> Result<Self, Vec<Problem>> {
+        let geo = &model.geo_databases;
         let paths: Vec<PathBuf> = geo.iter().map(|database| database.path.clone()).collect();
         let databases = geo::load(&paths).map_err(|errors| {
             let problem = |error: geo::GeoError| {
@@ -43,10 +50,18 @@ impl Inputs {
             };
             errors.into_iter().map(problem).collect::<Vec<_>>()
         })?;
-        let compiled = geo::compile(&loaded.model.sources, &databases);
-        let mut warnings = loaded.warnings;
-        warnings.extend(compiled.warnings.into_iter().map(|warning| Problem::of_file(path, warning)));
-        Ok(Self { model: Arc::new(loaded.model), partition: compiled.partition, databases, warnings })
+        let compiled = geo::compile(&model.sources, &databases);
+        let partition = compiled.partition;
+        let ranges = partition.v4.len() + partition.v6.len();
+        if ranges > Partition::MAX_RANGES {
+            let problem = format!(
+                "the databases and sources cut the clients into {ranges} ranges; at most {} can be told apart",
+                Partition::MAX_RANGES
+            );
+            return Err(vec![Problem { key: "geo.databases".to_owned(), ..Problem::of_file(path, problem) }]);
+        }
+        let warnings = compiled.warnings.into_iter().map(|warning| Problem::of_file(path, warning)).collect();
+        Ok(Self { model, partition, databases, warnings })
     }
 }
 

@@ -1,13 +1,13 @@
 //! What cannot be used is refused: at start with an exit code and a message that says what to do, at a reload with the
 //! same words in the log, and the answers go on.
 
-use std::fs;
+use std::fs::{self, File};
 use std::net::UdpSocket;
 use std::path::Path;
 
 use gtm_common::counters::Outcome;
 use gtm_tests::gtm::{CONFIG, Gtm};
-use gtm_tests::{Namespace, Query};
+use gtm_tests::{Namespace, Query, eventually};
 use tempfile::TempDir;
 
 use crate::stage::{SERVER_V4, Stage, edit, folder, folder_with};
@@ -168,10 +168,13 @@ fn reload_of_unusable_files_is_refused_and_answers_go_on() {
     let gtm = stage.run(folder());
     let program = stage.program();
     let good = folder();
+    let loaded = fs::metadata(gtm.folder().join(DATABASE)).unwrap().modified().unwrap();
     let restore = || {
         for file in [CONFIG, ZONE, DATABASE] {
             fs::copy(good.path().join(file), gtm.folder().join(file)).unwrap();
         }
+        // As it was: the daemon need not load it again by itself.
+        File::options().write(true).open(gtm.folder().join(DATABASE)).unwrap().set_modified(loaded).unwrap();
     };
     let check = |says: &[&str]| {
         let written = gtm.reload().unwrap();
@@ -199,6 +202,44 @@ fn reload_of_unusable_files_is_refused_and_answers_go_on() {
     assert!(written.contains("configuration accepted"), "{written}");
     assert_ne!(stage.program(), program, "a new generation is a new program");
     check_answers(&stage);
+    gtm.stop().unwrap();
+}
+
+#[test]
+fn a_changed_database_is_noticed() {
+    if !can_run("a_changed_database_is_noticed", &[]) {
+        return;
+    }
+    let _cpu = beside_others();
+    let stage = Stage::build(1);
+    let gtm = stage.run(folder());
+    let path = gtm.folder().join(DATABASE);
+    let german = fs::read(&path).unwrap();
+    // Texts of two bytes: Germany is now France.
+    let mut french = german.clone();
+    let code = german.windows(3).position(|bytes| bytes == b"\x42DE").unwrap();
+    french[code..code + 3].copy_from_slice(b"\x42FR");
+    let query: Query = "www.example.com A edns".parse().unwrap();
+    let answered = |address: &str| {
+        let expect = query.answer(&[address.into()], 0);
+        eventually(DEADLINE, "the answer is that of the new database", || {
+            (stage.side().client().send(SERVER_V4, &query.bytes()).unwrap().bytes == expect).then_some(())
+        })
+        .unwrap_or_else(|error| panic!("{error}: {}", gtm.output()));
+    };
+    answered("192.0.2.20");
+    // A configuration that nobody has asked for stays out of it.
+    edit(gtm.folder(), CONFIG, "version = 1", "version = = 1");
+    fs::write(&path, french).unwrap();
+    answered("192.0.2.10");
+    let program = stage.program();
+    fs::write(&path, "no database").unwrap();
+    gtm.wait_for_line(DEADLINE, "geo data refused").unwrap();
+    assert_eq!(stage.program(), program);
+    answered("192.0.2.10");
+    fs::write(&path, german).unwrap();
+    answered("192.0.2.20");
+    assert_eq!(gtm.output().matches("geo data refused").count(), 1, "{}", gtm.output());
     gtm.stop().unwrap();
 }
 

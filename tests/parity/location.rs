@@ -1,6 +1,7 @@
 //! The search for a client's class, on the host and in the program, against the plain partition.
 
 use std::collections::HashMap;
+use std::fmt::Debug;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
@@ -54,45 +55,54 @@ fn partition(v4: &Cut<u32>, v6: &Cut<u128>) -> Partition {
     Partition { classes, v4: v4.ranges(), v6: v6.ranges() }
 }
 
-/// Starts anywhere, at whole prefixes, and close beside each other.
-fn starts_v4() -> impl Strategy<Value = Cut<u32>> {
+/// Starts anywhere, at whole prefixes, at those of 24 bits, close beside each other, and at the end.
+fn starts_v4(classes: u32) -> impl Strategy<Value = Cut<u32>> {
     let start = prop_oneof![
         any::<u32>(),
         (any::<u32>(), 0..32_u32).prop_map(|(bits, length)| bits & (u32::MAX << (31 - length))),
-        (0..4_u32, 0..300_u32).prop_map(|(upper, step)| (upper << 16).wrapping_sub(150).wrapping_add(step)),
+        (0..200_u32).prop_map(|network| (0x0b00_0000 - 0x5000) + (network << 8)),
+        (0..4_u32, 0..300_u32).prop_map(|(upper, step)| (upper << 15).wrapping_sub(150).wrapping_add(step)),
+        (0..20_u32).prop_map(|step| u32::MAX - step),
     ];
-    prop::collection::vec((start, 0..CLASSES), 0..80).prop_map(|starts| Cut { starts })
+    cut(start, classes)
 }
 
-fn starts_v6() -> impl Strategy<Value = Cut<u128>> {
+fn starts_v6(classes: u32) -> impl Strategy<Value = Cut<u128>> {
     let start = prop_oneof![
         any::<u128>(),
+        any::<u128>().prop_map(|bits| (1 << 125) | (bits >> 3)),
         (any::<u128>(), 0..128_u32).prop_map(|(bits, length)| bits & (u128::MAX << (127 - length))),
         (0..4_u128, 0..300_u128)
-            .prop_map(|(upper, step)| (upper << 112).wrapping_sub(150).wrapping_add(step)),
-        (0..4_u128, 0..4_u128, 0..3_u128).prop_map(|(upper, high, low)| (upper << 112) + (high << 64) + low),
+            .prop_map(|(upper, step)| (upper << 109).wrapping_sub(150).wrapping_add(step)),
+        (0..4_u128, 0..4_u128, 0..3_u128)
+            .prop_map(|(upper, high, low)| (0x2001 << 112) + (upper << 109) + (high << 64) + low),
+        (0..20_u128).prop_map(|step| u128::MAX - step),
     ];
-    prop::collection::vec((start, 0..CLASSES), 0..80).prop_map(|starts| Cut { starts })
+    cut(start, classes)
 }
 
-/// The class that the partition gives, and the shortest prefix around the address that has one class alone, found by
-/// looking at every range.
+fn cut<A: Debug>(start: impl Strategy<Value = A>, classes: u32) -> impl Strategy<Value = Cut<A>> {
+    // Of few kinds and of many, so that what begins at each place differs.
+    let class = prop_oneof![0..CLASSES, classes - CLASSES..classes];
+    prop::collection::vec((start, class), 0..80).prop_map(|starts| Cut { starts })
+}
+
+/// The class that the partition gives, and the shortest prefix around the address that has one class alone.
 fn plain(partition: &Partition, address: IpAddr) -> (ClassId, u8) {
-    let class = partition.class_of(address);
-    let (bits, width, starts): (u128, u32, Vec<u128>) = match address {
-        IpAddr::V4(v4) => {
-            (v4.to_bits().into(), 32, partition.v4.iter().map(|(start, _)| u128::from(*start)).collect())
-        }
-        IpAddr::V6(v6) => (v6.to_bits(), 128, partition.v6.iter().map(|(start, _)| *start).collect()),
+    fn scope<A: Copy>(ranges: &[(A, ClassId)], bits: u128, width: u32, number: fn(A) -> u128) -> u8 {
+        let is_one_class = |length: &u32| {
+            let host_bits = u128::MAX.checked_shr(128 - width + length).unwrap_or(0);
+            let begun = |last: u128| ranges.partition_point(|(start, _)| number(*start) <= last);
+            // Neighbours differ in class: more than one exactly where a range begins behind the first address.
+            begun(bits & !host_bits) == begun(bits | host_bits)
+        };
+        (0..=width).find(is_one_class).unwrap().try_into().unwrap()
+    }
+    let scope = match address {
+        IpAddr::V4(v4) => scope(&partition.v4, v4.to_bits().into(), 32, u128::from),
+        IpAddr::V6(v6) => scope(&partition.v6, v6.to_bits(), 128, |start| start),
     };
-    let is_one_class = |length: &u32| {
-        let host_bits = u128::MAX.checked_shr(128 - width + length).unwrap_or(0);
-        let (first, last) = (bits & !host_bits, bits | host_bits);
-        // Neighbours differ in class: more than one exactly where a range begins behind the first address.
-        !starts.iter().any(|start| first < *start && *start <= last)
-    };
-    let scope = (0..=width).find(is_one_class).unwrap();
-    (class, scope.try_into().unwrap())
+    (partition.class_of(address), scope)
 }
 
 /// The addresses at which a search goes wrong first: around every start, the ends, and some others.
@@ -115,14 +125,44 @@ fn addresses(partition: &Partition, others: &[u128]) -> Vec<IpAddr> {
 proptest! {
     #[test]
     fn every_address_is_found_in_its_class(
-        v4 in starts_v4(),
-        v6 in starts_v6(),
+        (v4, v6) in prop_oneof![Just(CLASSES), Just(257), Just(65_537)]
+            .prop_flat_map(|classes| (starts_v4(classes), starts_v6(classes))),
         others in prop::collection::vec(any::<u128>(), 0..20),
     ) {
         let partition = partition(&v4, &v6);
         let location = Location::new(&partition);
         for address in addresses(&partition, &others) {
             prop_assert_eq!(location.find(address), Some(plain(&partition, address)), "{}", address);
+        }
+    }
+}
+
+/// The same at the sizes that databases have, at some of the starts and anywhere.
+#[test]
+fn every_address_is_found_at_every_size() {
+    let mut random = Random::new(3);
+    for count in [1_u32, 2, 1000, 100_000, 1_000_000] {
+        let mut number = || u128::from_be_bytes(random.bytes(16).try_into().unwrap());
+        let class = |bits: u128| u32::try_from(bits % 200).unwrap();
+        // Networks of 24 bits and of 48, of which every fourth is cut somewhere, in as much space as they fill densely.
+        let starts: Vec<u128> = (0..count).map(|_| number()).collect();
+        let v4 = starts.iter().map(|bits| {
+            let start = 0x0100_0000 + u32::try_from(bits % (u128::from(count) << 10)).unwrap();
+            (if bits >> 126 == 0 { start } else { start & !0xff }, class(bits >> 64))
+        });
+        let v6 = starts.iter().map(|bits| {
+            let start = (0x2001_u128 << 112) + ((bits % (u128::from(count) << 4)) << 80);
+            (if bits >> 126 == 0 { start | (bits >> 80) } else { start }, class(bits >> 64))
+        });
+        let partition = partition(&Cut { starts: v4.collect() }, &Cut { starts: v6.collect() });
+        let location = Location::new(&partition);
+        let mut some = partition.clone();
+        let step = partition.v4.len() / 5000 + 1;
+        some.v4 = partition.v4.iter().copied().step_by(step).collect();
+        some.v6 = partition.v6.iter().copied().step_by(step).collect();
+        let others: Vec<u128> = (0..5000).map(|_| number()).collect();
+        for address in addresses(&some, &others) {
+            assert_eq!(location.find(address), Some(plain(&partition, address)), "{address}, {count} starts");
         }
     }
 }
@@ -143,10 +183,16 @@ fn the_program_finds_every_client_in_its_class() {
         let v4 = wide.iter().map(|bits| u32::try_from(bits >> 96).unwrap());
         // Half of the starts have the same upper 16 bits.
         let near = narrow.iter().map(|bits| 0x0b00_0000 | u32::try_from(bits >> 112).unwrap());
+        // And some are those of networks of 24 bits, of which one cell has a hundred.
+        let networks = narrow.iter().flat_map(|bits| {
+            let bits = u32::try_from(bits >> 96).unwrap();
+            [0x0c00_0000 | (bits >> 8 & 0xff_ff00), 0x0d00_0000 | (bits & 0x7f00)]
+        });
         let v4 = Cut {
             starts: v4
                 .chain(near)
-                .zip(wide.iter().chain(&narrow))
+                .chain(networks)
+                .zip(wide.iter().chain(&narrow).cycle())
                 .map(|(start, bits)| (start, class(*bits)))
                 .collect(),
         };

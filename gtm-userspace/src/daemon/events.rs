@@ -16,8 +16,8 @@ pub(super) fn serving(model: &Model, decider: &Decider, dataplane: Option<&Datap
         zones = model.zones.len(),
         steered_names = decider.table().names.len(),
         checks = model.checks.len(),
-        ranges_v4 = location.ranges_v4.len(),
-        ranges_v6 = location.ranges_v6.len(),
+        ranges_v4 = location.ranges_v4,
+        ranges_v6 = location.ranges_v6,
         "serving"
     );
     match dataplane {

@@ -34,7 +34,7 @@ use service::Running;
 
 /// Requests that wait for the loop; more wait with their clients.
 const REQUESTS: usize = 64;
-/// How often overrides are looked through for those that are over, and rates are measured.
+/// How often overrides are looked through for those that are over, rates are measured, and geo databases looked at.
 const TICK: Duration = Duration::from_secs(1);
 
 /// Why the daemon could not start.
@@ -95,7 +95,13 @@ pub async fn run(config: &Path) -> Result<(), StartError> {
             // One thing is built at a time.
             loaded = loading.loaded(), if running.building.is_idle() => running.reload(loaded, loading.finish()),
             finished = running.building.finished() => running.finish(finished).await,
-            _ = ticks.tick() => running.tick(),
+            _ = ticks.tick() => {
+                running.tick();
+                // What is being built may be of another configuration than the one that a look would load for.
+                if running.building.is_idle() {
+                    loading.look(&running.model, &running.databases);
+                }
+            }
             verdicts = service::next_changes(&mut running.changes) => running.take(&verdicts),
         }
         running.go_on();

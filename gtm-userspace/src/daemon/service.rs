@@ -181,8 +181,8 @@ impl Running {
         let loaded = format!(
             "{} databases, {} IPv4 and {} IPv6 ranges",
             model.geo_databases.len(),
-            location.ranges_v4.len(),
-            location.ranges_v6.len()
+            location.ranges_v4,
+            location.ranges_v6
         );
         let mut happened = vec![events::event(EventKind::ConfigurationAccepted, "configuration", accepted)];
         if !model.geo_databases.is_empty() {

@@ -9,9 +9,9 @@ use aya::maps::{HashMap, MapError};
 use aya::programs::{ProgramFd, TestRun, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfError, EbpfLoader};
 use gtm_common::abi::{
-    self, Bucket, Listen, MAX_NSID, NO_BLOCK, Page, PageRef, RangeV4, RangeV6, Settings, TRUSTED_FAMILY_BITS,
-    Trusted, map,
+    self, Bucket, Listen, MAX_NSID, NO_BLOCK, Page, PageRef, Settings, TRUSTED_FAMILY_BITS, Trusted, map,
 };
+use gtm_common::location::Line;
 use zerocopy::IntoBytes;
 
 use super::blocks::{Batch, Blocks};
@@ -23,7 +23,6 @@ use super::slots::Slots;
 use super::{DataplaneError, error, kernel, sample};
 use crate::config::model::{Dns, EcsTrust, Prefix};
 use crate::decision::AnswerTable;
-use crate::decision::location::Location;
 use crate::server::Tables;
 
 /// The object, built from the source of the same commit by the build script.
@@ -58,17 +57,15 @@ impl Generation {
             EcsTrust::Prefixes(prefixes) => prefixes.as_slice(),
             EcsTrust::Always | EcsTrust::Never => &[],
         };
-        let settings = settings(tables.dns(), &names, &table.location)?;
+        let settings = settings(tables.dns(), &names)?;
         let location = &table.location;
         let sizes = [
             Size::of::<Listen>(map::LISTEN, "served addresses", listen.len())?,
             Size::of::<Trusted>(map::TRUSTED, "trusted prefixes", trusted.len())?,
             Size::of::<Bucket>(map::NAME_BUCKETS, "name buckets", names.buckets.len())?,
             Size::pages(map::NAMES, records.pages.cursor().pages()),
-            Size::of::<u32>(map::INDEX_V4, "IPv4 index", location.index_v4.len())?,
-            Size::of::<RangeV4>(map::RANGES_V4, "IPv4 ranges", location.ranges_v4.len())?,
-            Size::of::<u32>(map::INDEX_V6, "IPv6 index", location.index_v6.len())?,
-            Size::of::<RangeV6>(map::RANGES_V6, "IPv6 ranges", location.ranges_v6.len())?,
+            Size::of::<u64>(map::LOCATION_DIRECTORY, "directory of locations", location.directory.len())?,
+            Size::of::<Line>(map::LOCATION_LINES, "locations", location.lines.len())?,
             Size::of::<u32>(map::VIEWS, "views", table.views.len())?,
             Size::of::<u64>(map::SLOTS, "slots", slots.len())?,
             Size::pages(map::BLOCKS, blocks.pages()),
@@ -76,10 +73,8 @@ impl Generation {
         let mut object = create(&sizes, &settings)?;
         MappedArray::new(&object, map::NAME_BUCKETS)?.write(0, &names.buckets)?;
         MappedArray::new(&object, map::NAMES)?.write_bytes(0, records.pages.as_bytes())?;
-        MappedArray::new(&object, map::INDEX_V4)?.write(0, &table.location.index_v4)?;
-        MappedArray::new(&object, map::RANGES_V4)?.write(0, &table.location.ranges_v4)?;
-        MappedArray::new(&object, map::INDEX_V6)?.write(0, &table.location.index_v6)?;
-        MappedArray::new(&object, map::RANGES_V6)?.write(0, &table.location.ranges_v6)?;
+        MappedArray::new(&object, map::LOCATION_DIRECTORY)?.write(0, &location.directory)?;
+        MappedArray::new(&object, map::LOCATION_LINES)?.write(0, &location.lines)?;
         MappedArray::new(&object, map::VIEWS)?.write(0, &table.views)?;
         write_listen(&mut object, listen)?;
         write_trusted(&mut object, trusted)?;
@@ -222,7 +217,7 @@ impl Size {
     }
 }
 
-fn settings(dns: &Dns, names: &NameTable, location: &Location) -> Result<Settings, DataplaneError> {
+fn settings(dns: &Dns, names: &NameTable) -> Result<Settings, DataplaneError> {
     let nsid = dns.nsid.as_deref().unwrap_or_default().as_bytes();
     let mut bytes = [0; MAX_NSID];
     // It is as long as may be: that was checked when it was read.
@@ -230,8 +225,6 @@ fn settings(dns: &Dns, names: &NameTable, location: &Location) -> Result<Setting
     Ok(Settings {
         hash_key: names.key,
         bucket_mask: length("name buckets", names.buckets.len())? - 1,
-        ranges_v4: length("IPv4 ranges", location.ranges_v4.len())?,
-        ranges_v6: length("IPv6 ranges", location.ranges_v6.len())?,
         ecs: match dns.ecs {
             EcsTrust::Always => abi::ecs::ALWAYS,
             EcsTrust::Never => abi::ecs::NEVER,

@@ -51,7 +51,7 @@ struct Names<'a> {
 
 /// Calls `visit` with the city of every distinct record that has one with a name, an identifier and a country.
 pub fn each_city(path: &Path, mut visit: impl FnMut(City<'_>)) -> Result<(), GeoError> {
-    let file = read(path)?;
+    let (file, _) = read(path)?;
     let reader = Reader::from_source(file.as_slice())
         .map_err(|source| GeoError::Format { path: path.into(), source })?;
     let mut seen = HashSet::new();

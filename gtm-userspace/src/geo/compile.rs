@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use super::database::{Database, Databases};
 use super::interner::Interner;
 use super::prefixes::PrefixTree;
-use super::{Class, ClassId, Code, Facts, MatchedBy, Partition, SourceMatch, push_range};
+use super::{Class, ClassId, Code, Facts, MatchedBy, Partition, SourceMatch, in_parallel, push_range};
 use crate::config::model::{ClientSet, DEFAULT_SOURCE, Source, SourceId};
 
 /// A partition, and what an operator should know about it.
@@ -26,26 +26,49 @@ pub struct Compiled {
 pub fn compile(sources: &[Source], databases: &Databases) -> Compiled {
     let mentions = Mentions::of(sources);
     let views: Vec<View<'_>> = databases.0.iter().map(|database| View::new(database, &mentions)).collect();
+    let ((v4, mut classes), (mut v6, of_v6)) = in_parallel(
+        || family(&views, |view| &view.database.v4, &mentions, &mentions.v4),
+        || family(&views, |view| &view.database.v6, &mentions, &mentions.v6),
+    );
+    let numbers: Vec<u32> = of_v6.into_values().into_iter().map(|class| classes.intern(class)).collect();
+    for (_, class) in &mut v6 {
+        class.0 = number_of(&numbers, class.0);
+    }
+    let classes: Vec<Class> = classes.into_values().into_iter().map(|matches| Class { matches }).collect();
+    let warnings = warnings(sources, &classes);
+    Compiled { partition: Partition { classes, v4, v6 }, warnings }
+}
+
+/// The ranges of one family, and the classes in them by number.
+fn family<A: Copy + Ord + TryFrom<u128>>(
+    views: &[View<'_>],
+    ranges: impl for<'a> Fn(&View<'a>) -> &'a [(A, u32)],
+    mentions: &Mentions,
+    prefixes: &PrefixTree<A, Mention>,
+) -> (Vec<(A, ClassId)>, Interner<Vec<SourceMatch>>) {
     let mut classes = Interner::default();
-    let mut judge = |key: &[u32], prefixes: Vec<Mention>| {
+    let lists = views.iter().map(|view| List { ranges: ranges(view), numbers: Some(&view.numbers) });
+    let lists = lists.chain([List { ranges: prefixes.ranges(), numbers: None }]).collect();
+    let ranges = sweep(lists, |key| {
         let known = views
             .iter()
             .zip(key)
             .fold(Facts::default(), |known, (view, number)| known.or(view.facts(*number)));
         let by_fact = facts_by_kind(&known).into_iter().flatten();
-        ClassId(classes.intern(matches(
-            by_fact.flat_map(|fact| mentions.of_fact(&fact).iter().copied()).chain(prefixes),
-        )))
-    };
+        let by_fact = by_fact.flat_map(|fact| mentions.of_fact(&fact).iter().copied());
+        ClassId(classes.intern(matches(by_fact.chain(prefixes.around(innermost(key)).copied()))))
+    });
+    (ranges, classes)
+}
 
-    let lists = views.iter().map(|view| view.v4.as_slice()).chain([mentions.v4.ranges()]).collect();
-    let v4 = sweep(lists, |key| judge(key, mentions.v4.around(innermost(key)).copied().collect()));
-    let lists = views.iter().map(|view| view.v6.as_slice()).chain([mentions.v6.ranges()]).collect();
-    let v6 = sweep(lists, |key| judge(key, mentions.v6.around(innermost(key)).copied().collect()));
+/// A list of ranges, and by what each of them carries the number that it stands for; none where it is that itself.
+struct List<'a, A> {
+    ranges: &'a [(A, u32)],
+    numbers: Option<&'a [u32]>,
+}
 
-    let classes: Vec<Class> = classes.into_values().into_iter().map(|matches| Class { matches }).collect();
-    let warnings = warnings(sources, &classes);
-    Compiled { partition: Partition { classes, v4, v6 }, warnings }
+fn number_of(numbers: &[u32], index: u32) -> u32 {
+    usize::try_from(index).ok().and_then(|index| numbers.get(index)).copied().unwrap_or(0)
 }
 
 /// The prefix number of a key: after those of the databases.
@@ -83,25 +106,35 @@ fn matches(mentions: impl Iterator<Item = Mention>) -> Vec<SourceMatch> {
 
 /// Merges lists of ranges that all begin at 0: at each address, the class of what the lists say there.
 fn sweep<A: Copy + Ord>(
-    lists: Vec<&[(A, u32)]>,
+    lists: Vec<List<'_, A>>,
     mut judge: impl FnMut(&[u32]) -> ClassId,
 ) -> Vec<(A, ClassId)> {
     let mut key = vec![0; lists.len()];
-    let mut rest: Vec<_> = lists.into_iter().map(|list| list.iter().copied().peekable()).collect();
+    let mut rest: Vec<_> = lists
+        .into_iter()
+        .map(|List { ranges, numbers }| {
+            let number = move |index| numbers.map_or(index, |numbers| number_of(numbers, index));
+            ranges.iter().map(move |(start, index)| (*start, number(*index))).peekable()
+        })
+        .collect();
     let mut judged: HashMap<Vec<u32>, ClassId> = HashMap::new();
     let mut ranges = Vec::new();
     while let Some(start) = rest.iter_mut().filter_map(|list| list.peek().map(|(start, _)| *start)).min() {
+        let mut is_new = ranges.is_empty();
         for (number, list) in key.iter_mut().zip(&mut rest) {
             if let Some((_, next)) = list.next_if(|(next, _)| *next == start) {
+                is_new |= *number != next;
                 *number = next;
             }
         }
-        let class = judged.get(&key).copied().unwrap_or_else(|| {
-            let class = judge(&key);
-            judged.insert(key.clone(), class);
-            class
-        });
-        push_range(&mut ranges, start, class);
+        if is_new {
+            let class = judged.get(&key).copied().unwrap_or_else(|| {
+                let class = judge(&key);
+                judged.insert(key.clone(), class);
+                class
+            });
+            push_range(&mut ranges, start, class);
+        }
     }
     ranges
 }
@@ -216,8 +249,9 @@ fn facts_asked(clients: &ClientSet) -> impl Iterator<Item = Fact> {
 ///
 /// A known fact that nobody mentions still differs from an unknown one: it hides what later databases know.
 struct View<'a> {
-    v4: Vec<(u32, u32)>,
-    v6: Vec<(u128, u32)>,
+    database: &'a Database,
+    /// By the index of facts in the database, their number.
+    numbers: Vec<u32>,
     /// By number, the first facts that have it.
     facts: Vec<&'a Facts>,
 }
@@ -238,7 +272,7 @@ impl<'a> View<'a> {
                 facts.push(known);
             }
         }
-        Self { v4: renumber(&database.v4, &numbers), v6: renumber(&database.v6, &numbers), facts }
+        Self { database, numbers, facts }
     }
 
     fn facts(&self, number: u32) -> &Facts {
@@ -246,15 +280,6 @@ impl<'a> View<'a> {
             Facts { continent: None, country: None, subdivisions: Vec::new(), city: None, as_number: None };
         usize::try_from(number).ok().and_then(|number| self.facts.get(number).copied()).unwrap_or(&UNKNOWN)
     }
-}
-
-fn renumber<A: Copy>(ranges: &[(A, u32)], numbers: &[u32]) -> Vec<(A, u32)> {
-    let mut renumbered = Vec::new();
-    for (start, index) in ranges {
-        let number = usize::try_from(*index).ok().and_then(|index| numbers.get(index));
-        push_range(&mut renumbered, *start, number.copied().unwrap_or(0));
-    }
-    renumbered
 }
 
 #[cfg(test)]

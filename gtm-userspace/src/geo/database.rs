@@ -4,9 +4,10 @@
 //! in place, as an update script may, would kill the process.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::net::IpAddr;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use maxminddb::{MaxMindDbError, Reader};
@@ -14,7 +15,7 @@ use maxminddb::{MaxMindDbError, Reader};
 use super::interner::Interner;
 use super::record::Record;
 use super::search_tree::{Leaf, SearchTree, SearchTreeError};
-use super::{Facts, push_range, range_of};
+use super::{Facts, in_parallel, push_range, range_of};
 
 /// The largest file that is read; several times the largest database on offer.
 const MAX_FILE_SIZE: u64 = 4 << 30;
@@ -28,12 +29,38 @@ pub struct Databases(pub(super) Vec<Database>);
 /// Both lists begin at address 0 and are strictly ascending; a range reaches to the next one's start.
 #[derive(Debug, Clone)]
 pub(super) struct Database {
+    /// Of the file that it was read from.
+    stamp: Option<Stamp>,
     /// First address of each IPv4 range, and the index of its facts.
     pub(super) v4: Vec<(u32, u32)>,
     /// First address of each IPv6 range, and the index of its facts.
     pub(super) v6: Vec<(u128, u32)>,
     /// Distinct facts; the first is that nothing is known.
     pub(super) facts: Vec<Facts>,
+}
+
+/// What tells a file from the one that was there before, without reading either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    file: (u64, u64),
+    size: u64,
+    /// Seconds and nanoseconds.
+    modified: (i64, i64),
+}
+
+impl Stamp {
+    /// That of the file at this path now; none where there is none.
+    pub fn of(path: &Path) -> Option<Self> {
+        Some(Self::new(&fs::metadata(path).ok()?))
+    }
+
+    fn new(metadata: &Metadata) -> Self {
+        Self {
+            file: (metadata.dev(), metadata.ino()),
+            size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+        }
+    }
 }
 
 /// Why a geo database cannot be used.
@@ -117,6 +144,11 @@ pub fn load(paths: &[PathBuf]) -> Result<Databases, Vec<GeoError>> {
 }
 
 impl Databases {
+    /// Those of the files that were read.
+    pub fn stamps(&self) -> impl Iterator<Item = Option<Stamp>> {
+        self.0.iter().map(|database| database.stamp)
+    }
+
     /// What is known of an address.
     pub fn facts(&self, address: IpAddr) -> Facts {
         self.0.iter().fold(Facts::default(), |known, database| match database.facts(address) {
@@ -129,26 +161,36 @@ impl Databases {
 impl Database {
     /// Reads one database, checks its search tree and decodes every distinct record.
     pub(super) fn load(path: &Path) -> Result<Self, GeoError> {
-        Self::parse(path, &read(path)?)
+        let (file, stamp) = read(path)?;
+        Ok(Self { stamp: Some(stamp), ..Self::parse(path, &file)? })
     }
 
     /// Takes the content of a file; the path is for the errors.
     pub(super) fn parse(path: &Path, file: &[u8]) -> Result<Self, GeoError> {
         let reader =
             Reader::from_source(file).map_err(|source| GeoError::Format { path: path.into(), source })?;
-        let mut records = Records { reader: &reader, seen: HashMap::new(), facts: Interner::default() };
-        records.facts.intern(Facts::default());
-        let (mut v4, mut v6) = (Vec::new(), Vec::new());
-        let walked = SearchTree::new(file, reader.metadata()).walk(|leaf| {
-            let facts = records.facts_of(leaf)?;
-            match leaf.first {
-                IpAddr::V4(first) => push_range(&mut v4, u32::from(first), facts),
-                IpAddr::V6(first) => push_range(&mut v6, u128::from(first), facts),
-            }
-            Ok(())
-        });
-        walked.map_err(|error: WalkError| error.at(path))?;
-        Ok(Self { v4, v6, facts: records.facts.into_values() })
+        let tree = SearchTree::new(file, reader.metadata());
+        let (v4, v6) = in_parallel(
+            || {
+                let mut family = Family::new(&reader);
+                tree.walk_v4(|leaf, first| family.push(leaf, first))?;
+                Ok(family)
+            },
+            || {
+                let mut family = Family::new(&reader);
+                tree.walk_v6(|leaf, first| family.push(leaf, first))?;
+                Ok(family)
+            },
+        );
+        let at = |error: WalkError| error.at(path);
+        let (v4, v6) = (v4.map_err(at)?, v6.map_err(at)?);
+        let mut facts = v4.facts;
+        let numbers: Vec<u32> = v6.facts.into_values().into_iter().map(|known| facts.intern(known)).collect();
+        let mut of_v6 = v6.ranges;
+        for (_, index) in &mut of_v6 {
+            *index = usize::try_from(*index).ok().and_then(|index| numbers.get(index)).copied().unwrap_or(0);
+        }
+        Ok(Self { stamp: None, v4: v4.ranges, v6: of_v6, facts: facts.into_values() })
     }
 
     fn facts(&self, address: IpAddr) -> Option<&Facts> {
@@ -185,15 +227,29 @@ impl From<SearchTreeError> for WalkError {
     }
 }
 
-/// The records of a database, each decoded once.
-struct Records<'a> {
+/// The ranges of one family; each record is decoded once.
+struct Family<'a, A> {
     reader: &'a Reader<&'a [u8]>,
+    ranges: Vec<(A, u32)>,
     /// Record, as the search tree writes it, to its index in `facts`.
     seen: HashMap<u32, u32>,
     facts: Interner<Facts>,
 }
 
-impl Records<'_> {
+impl<'a, A> Family<'a, A> {
+    fn new(reader: &'a Reader<&'a [u8]>) -> Self {
+        let mut facts = Interner::default();
+        facts.intern(Facts::default());
+        Self { reader, ranges: Vec::new(), seen: HashMap::new(), facts }
+    }
+
+    /// Takes the next network, which begins at this address.
+    fn push(&mut self, leaf: Leaf, first: A) -> Result<(), WalkError> {
+        let facts = self.facts_of(leaf)?;
+        push_range(&mut self.ranges, first, facts);
+        Ok(())
+    }
+
     /// The index of the facts of a network.
     fn facts_of(&mut self, leaf: Leaf) -> Result<u32, WalkError> {
         let Some(record) = leaf.record else { return Ok(0) };
@@ -210,20 +266,21 @@ impl Records<'_> {
 }
 
 /// The content of a regular file of bearable size.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, GeoError> {
+pub(super) fn read(path: &Path) -> Result<(Vec<u8>, Stamp), GeoError> {
     let failed = |source| GeoError::Read { path: path.into(), source };
     // Before it is opened: opening a pipe waits for its writer.
     if !fs::metadata(path).map_err(failed)?.is_file() {
         return Err(GeoError::NotAFile { path: path.into() });
     }
     let file = File::open(path).map_err(failed)?;
-    let size = file.metadata().map_err(failed)?.len();
+    let metadata = file.metadata().map_err(failed)?;
+    let size = metadata.len();
     if size > MAX_FILE_SIZE {
         return Err(GeoError::TooLarge { path: path.into(), size });
     }
     let mut content = Vec::new();
     file.take(MAX_FILE_SIZE).read_to_end(&mut content).map_err(failed)?;
-    Ok(content)
+    Ok((content, Stamp::new(&metadata)))
 }
 
 #[cfg(test)]

@@ -22,10 +22,12 @@ mod record;
 mod search_tree;
 
 use std::net::IpAddr;
+use std::panic::resume_unwind;
+use std::thread;
 
 pub use self::cities::{City, each_city};
 pub use self::compile::{Compiled, compile};
-pub use self::database::{Databases, GeoError, load};
+pub use self::database::{Databases, GeoError, Stamp, load};
 pub use self::facts::{Code, Facts, why};
 pub use self::search_tree::SearchTreeError;
 use crate::config::model::SourceId;
@@ -84,6 +86,9 @@ pub enum MatchedBy {
 }
 
 impl Partition {
+    /// The most ranges of both families together.
+    pub const MAX_RANGES: usize = 12 << 20;
+
     /// The class of an address: the plain reference for every faster table.
     ///
     /// An IPv6 address that embeds an IPv4 address (mapped, 6to4, Teredo) is an IPv6 address like any other.
@@ -94,6 +99,14 @@ impl Partition {
         };
         class.unwrap_or(ClassId(0))
     }
+}
+
+/// Runs both, each in a thread of its own: the families have nothing to do with each other.
+fn in_parallel<T, U: Send>(one: impl FnOnce() -> T, other: impl FnOnce() -> U + Send) -> (T, U) {
+    thread::scope(|scope| {
+        let other = scope.spawn(other);
+        (one(), other.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    })
 }
 
 /// What the range that holds the address carries; none only where the list does not begin at 0.

@@ -14,7 +14,7 @@ const IPV4_DEPTH: u8 = 96;
 /// Bits of an address, and the greatest depth of a leaf.
 const BITS: u8 = 128;
 
-/// How often a node may be entered on average. A real tree enters each once; one that hangs the IPv4 tree at places of
+/// How often the walk of a family may enter a node on average. A real tree enters each once; one that hangs the IPv4 tree at places of
 /// its own enters that part again for each.
 const MAX_VISITS: u64 = 4;
 
@@ -71,35 +71,50 @@ impl<'a> SearchTree<'a> {
     }
 
     /// Visits all networks in the order of their addresses and without gaps: those of `0.0.0.0/0`, then those of `::/0`.
-    ///
-    /// `::/96` is IPv4 and so are its aliases (IPv4-mapped, 6to4, Teredo): an IPv6 client there has no record.
     pub(super) fn walk<E: From<SearchTreeError>>(
         &self,
         mut visit: impl FnMut(Leaf) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut budget = u64::from(self.node_count) * MAX_VISITS;
-        let ipv4_root = Place { value: self.ipv4_root()?, first: 0, depth: IPV4_DEPTH };
+        self.walk_v4(|leaf, _| visit(leaf))?;
+        self.walk_v6(|leaf, _| visit(leaf))
+    }
+
+    /// Visits those of `0.0.0.0/0`, each with its first address as a number.
+    pub(super) fn walk_v4<E: From<SearchTreeError>>(
+        &self,
+        mut visit: impl FnMut(Leaf, u32) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let root = Place { value: self.ipv4_root()?, first: 0, depth: IPV4_DEPTH };
         self.walk_below(
-            ipv4_root,
-            &mut budget,
+            root,
             |_| false,
             |place, record| {
-                let first = Ipv4Addr::from(u32::try_from(place.first).unwrap_or(u32::MAX));
-                visit(Leaf { first: first.into(), length: place.depth - IPV4_DEPTH, record })
+                let first = u32::try_from(place.first).unwrap_or(u32::MAX);
+                let length = place.depth - IPV4_DEPTH;
+                visit(Leaf { first: Ipv4Addr::from_bits(first).into(), length, record }, first)
             },
-        )?;
+        )
+    }
+
+    /// Visits those of `::/0`. `::/96` is IPv4 and so are its aliases (IPv4-mapped, 6to4, Teredo): an IPv6 client there
+    /// has no record.
+    pub(super) fn walk_v6<E: From<SearchTreeError>>(
+        &self,
+        mut visit: impl FnMut(Leaf, u128) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let ipv4_root = self.ipv4_root()?;
         let mut visit = |first: u128, length: u8, record: Option<u32>| {
-            visit(Leaf { first: Ipv6Addr::from(first).into(), length, record })
+            visit(Leaf { first: Ipv6Addr::from_bits(first).into(), length, record }, first)
         };
         if self.ip_version == 4 {
             return visit(0, 0, None);
         }
         let is_ipv4 = |place: Place| {
-            let alias = place.value == ipv4_root.value && place.value < self.node_count && place.depth > 0;
+            let alias = place.value == ipv4_root && place.value < self.node_count && place.depth > 0;
             alias || (place.first == 0 && place.depth == IPV4_DEPTH)
         };
         let root = Place { value: 0, first: 0, depth: 0 };
-        self.walk_below(root, &mut budget, is_ipv4, |Place { first, depth, .. }, record| {
+        self.walk_below(root, is_ipv4, |Place { first, depth, .. }, record| {
             if first == 0 && depth < IPV4_DEPTH && record.is_some() {
                 // One record for a network around ::/96: what is left of it begins behind.
                 visit(0, IPV4_DEPTH, None)?;
@@ -128,10 +143,10 @@ impl<'a> SearchTree<'a> {
     fn walk_below<E: From<SearchTreeError>>(
         &self,
         root: Place,
-        budget: &mut u64,
         hidden: impl Fn(Place) -> bool,
         mut visit: impl FnMut(Place, Option<u32>) -> Result<(), E>,
     ) -> Result<(), E> {
+        let mut budget = u64::from(self.node_count) * MAX_VISITS;
         let mut pending = vec![root];
         while let Some(place) = pending.pop() {
             let Place { value, first, depth } = place;
@@ -146,7 +161,7 @@ impl<'a> SearchTree<'a> {
             if depth == BITS {
                 return Err(SearchTreeError::TooDeep.into());
             }
-            *budget = budget.checked_sub(1).ok_or(SearchTreeError::NotATree(self.node_count))?;
+            budget = budget.checked_sub(1).ok_or(SearchTreeError::NotATree(self.node_count))?;
             let [zero, one] = self.children(value)?;
             pending.push(Place { value: one, first: first | 1 << (BITS - 1 - depth), depth: depth + 1 });
             pending.push(Place { value: zero, first, depth: depth + 1 });
