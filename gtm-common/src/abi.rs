@@ -6,13 +6,13 @@
 //! ```text
 //! QNAME  -> NAME_BUCKETS -> NAMES[record]: types { QTYPE, view, slot }; if no such name: record.below of its closest encloser
 //! client -> LOCATION_DIRECTORY -> LOCATION_LINES -> class
-//! view + class -> VIEWS -> offset;  slot + offset -> SLOTS -> BLOCKS[node]; or the entry tells the node itself
+//! view + class -> VIEWS -> offset;  NAMES[slot + offset] -> BLOCKS[node]; or the entry tells the node itself
 //! node: records (what follows the question), or a choice -> BLOCKS[node of a member]
 //! ```
 //!
 //! Every name that exists in a zone has a record, and so have the names above the zones up to the root: whatever is
 //! asked, the closest encloser has one. A node of [`map::BLOCKS`] is written before any that refers to it, and a slot
-//! last, in one store. It begins with a [`BlockHead`] or, told by its first byte, a [`ChoiceHead`]. Below a slot there
+//! last, in one store. The slots of a name stand right before its record: whoever asks for it, they are in the cache with it. It begins with a [`BlockHead`] or, told by its first byte, a [`ChoiceHead`]. Below a slot there
 //! are at most two choices and then records.
 //!
 //! Every type is `repr(C)` without padding (`zerocopy::IntoBytes` proves it); whatever is `reserved` is zero. A change
@@ -35,14 +35,15 @@ pub const SETTINGS_SYMBOL: &str = "SETTINGS_ABI_5";
 
 /// Names of the maps.
 pub mod map {
-    /// Hash map [`super::Listen`] -> u32 (unused, zero): where we serve.
+    /// Array of [`super::Listen`], a power of two long: where we serve, each at its [`super::Listen::place`].
     pub const LISTEN: &str = "LISTEN";
     /// Longest prefix match over [`super::Trusted`] -> u32 (unused, zero): the senders whose client subnets are heeded, if
     /// [`super::ecs::LISTED`].
     pub const TRUSTED: &str = "TRUSTED";
     /// Array of [`super::Bucket`], a power of two long.
     pub const NAME_BUCKETS: &str = "NAME_BUCKETS";
-    /// Array of [`super::Page`]: name records, addressed by [`super::PageRef`].
+    /// Array of [`super::Page`]: name records and slots, addressed by [`super::PageRef`]. A slot is 32 bits: the
+    /// [`super::PageRef`] of the node that answers now, or [`super::NO_NODE`].
     pub const NAMES: &str = "NAMES";
     /// Array of u64: two entries of the directory in each, [`crate::location::ENTRIES`] in all.
     pub const LOCATION_DIRECTORY: &str = "LOCATION_DIRECTORY";
@@ -50,8 +51,6 @@ pub mod map {
     pub const LOCATION_LINES: &str = "LOCATION_LINES";
     /// Array of u32: what to add to a record's slot for each class, [`super::TypeEntry::view`] being the row.
     pub const VIEWS: &str = "VIEWS";
-    /// Array of u64: the [`super::PageRef`] of the node that answers now, or [`super::NO_BLOCK`].
-    pub const SLOTS: &str = "SLOTS";
     /// Array of [`super::Page`]: records and choices, addressed by [`super::PageRef`].
     pub const BLOCKS: &str = "BLOCKS";
     /// Per-CPU array with one [`super::PerCpu`].
@@ -64,6 +63,10 @@ pub mod map {
 pub struct Settings {
     /// Key of the name hash; chosen at random for each generation.
     pub hash_key: u64,
+    /// Key of the places of [`Listen`]; odd.
+    pub listen_key: u64,
+    /// Number of places of [`Listen`] less one; the number is a power of two.
+    pub listen_mask: u32,
     /// Number of name buckets less one; the number is a power of two.
     pub bucket_mask: u32,
     /// Whose client subnets are heeded: one of [`ecs`].
@@ -72,6 +75,8 @@ pub struct Settings {
     pub extended_errors: u32,
     /// Bytes of the name server identifier (RFC 5001), at most [`MAX_NSID`]; 0 without one.
     pub nsid_len: u32,
+    /// Zero.
+    pub reserved: u32,
     /// The identifier, as bytes in words, zeros behind it.
     pub nsid: [u64; MAX_NSID / 8],
 }
@@ -103,16 +108,30 @@ pub struct Trusted {
 /// Bits of a [`Trusted`] before the address: what a prefix length of the map counts beside those of the address.
 pub const TRUSTED_FAMILY_BITS: u32 = 32;
 
-/// Key of [`map::LISTEN`]: an address and port that we serve.
+/// An address and port that we serve, or all zeros; the numbers are as they are loaded from a packet.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Listen {
-    /// The address in network byte order; an IPv4 one in the first four bytes, the rest zero.
-    pub address_be: [u8; 16],
-    /// The UDP port in network byte order.
-    pub port_be: [u8; 2],
+    /// The first eight bytes of an IPv6 address, or an IPv4 address in the lower half.
+    pub high: u64,
+    /// The other eight bytes of an IPv6 address, or zero.
+    pub low: u64,
+    /// The UDP port.
+    pub port: u16,
     /// 4 or 6.
     pub ip_version: u16,
+    /// Zero.
+    pub reserved: u32,
+}
+
+impl Listen {
+    /// Its place in [`map::LISTEN`] before the mask, by the key with which no two of a generation have the same one.
+    #[inline(always)]
+    #[expect(clippy::as_conversions, reason = "thirty-two bits are left")]
+    pub const fn place(&self, key: u64) -> u32 {
+        let mixed = (self.high ^ self.low.rotate_left(32) ^ ((self.port as u64) << 32)).wrapping_mul(key);
+        (mixed >> 32) as u32
+    }
 }
 
 /// Where a record or block begins in an array of pages: page number and word within it.
@@ -195,8 +214,8 @@ pub struct TypeEntry {
     pub flags: u16,
     /// Row of [`map::VIEWS`]: index of the element of class 0.
     pub view: u32,
-    /// First slot; the view's element of the client's class is added. With [`DIRECT`] the [`PageRef`] of the node, or
-    /// [`NO_NODE`].
+    /// The [`PageRef`] of the first slot in [`map::NAMES`]; the view's element of the client's class, below [`MAX_SLOTS`], is
+    /// added. With [`DIRECT`] that of the node, or [`NO_NODE`].
     pub slot: u32,
 }
 
@@ -225,6 +244,9 @@ pub const TAILORED: u16 = 1;
 /// The answer is the same for everyone and for good: there is no slot.
 pub const DIRECT: u16 = 2;
 
+/// Most slots of one entry.
+pub const MAX_SLOTS: usize = 1024;
+
 /// No node: the packet is passed up.
 pub const NO_NODE: PageRef = PageRef(u32::MAX);
 
@@ -241,9 +263,6 @@ pub const fn error_node(rcode: u16) -> PageRef {
 
 /// Response codes that have such a node: those up to BADVERS.
 pub const ERROR_NODES: u16 = 17;
-
-/// A slot that the kernel does not answer: the packet is passed up.
-pub const NO_BLOCK: u64 = u64::MAX;
 
 /// Kinds of nodes: their first byte.
 pub mod kind {
@@ -366,8 +385,8 @@ pub struct PerCpu {
 
 #[expect(clippy::as_conversions, reason = "conversions of constants cannot be done otherwise in a constant")]
 const _: () = {
-    assert!(size_of::<Settings>() == 24 + MAX_NSID);
-    assert!(size_of::<Listen>() == 20);
+    assert!(size_of::<Settings>() == 40 + MAX_NSID);
+    assert!(size_of::<Listen>() == 24);
     assert!(size_of::<Trusted>() == 20);
     assert!(size_of::<Bucket>() == 8);
     assert!(size_of::<TypeEntry>() == 12);

@@ -71,8 +71,9 @@ pub(crate) fn choose(
             if entry.is_tailored() {
                 (class, asked.scope) = tables::locate(cpu, client, is_ecs).ok_or(Outcome::PassedNoBlock)?;
             }
-            asked.slot = tables::slot(&entry, class).ok_or(Outcome::PassedNoBlock)?;
-            (tables::reference(asked.slot).ok_or(Outcome::PassedNoBlock)?, 0)
+            let slot = tables::slot(&entry, class).ok_or(Outcome::PassedNoBlock)?;
+            asked.slot = slot.number();
+            (tables::reference(slot).ok_or(Outcome::PassedNoBlock)?, 0)
         }
     };
     asked.slot = forget_u32(cpu, asked.slot);

@@ -24,7 +24,7 @@ const LEN_MASK: usize = 0x7ff;
 pub(crate) struct Asked {
     /// This CPU's counters and room to work in.
     pub(crate) cpu: *mut PerCpu,
-    /// The slot.
+    /// The number of the slot, which its turns are counted by.
     pub(crate) slot: u32,
     /// The client.
     pub(crate) client: Client,

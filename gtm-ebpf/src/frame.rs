@@ -98,9 +98,8 @@ fn parse_v4(packet: Packet, ip: usize) -> Result<Frame, Outcome> {
     }
     let (sender, destination) = (headers.load::<u32, 12>(), headers.load::<u32, 16>());
     let udp = Udp::new(headers.load::<u64, IPV4_LEN>());
-    let [a, b, c, d] = destination.to_ne_bytes();
-    let address_be = [a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-    if !tables::is_served(&Listen { address_be, port_be: udp.port_be, ip_version: 4 }) {
+    let high = u64::from(destination);
+    if !tables::is_served(&Listen { high, low: 0, port: udp.port, ip_version: 4, reserved: 0 }) {
         return Err(Outcome::PassedNotServed);
     }
     let mut sum = Sum::default();
@@ -132,10 +131,8 @@ fn parse_v6(packet: Packet, ip: usize) -> Result<Frame, Outcome> {
         return Err(not_udp);
     }
     let udp = Udp::new(headers.load::<u64, IPV6_LEN>());
-    let mut address_be = [0; 16];
-    address_be[..8].copy_from_slice(&headers.load::<u64, 24>().to_ne_bytes());
-    address_be[8..].copy_from_slice(&headers.load::<u64, 32>().to_ne_bytes());
-    if !tables::is_served(&Listen { address_be, port_be: udp.port_be, ip_version: 6 }) {
+    let (high, low) = (headers.load::<u64, 24>(), headers.load::<u64, 32>());
+    if !tables::is_served(&Listen { high, low, port: udp.port, ip_version: 6, reserved: 0 }) {
         return Err(Outcome::PassedNotServed);
     }
     // Without a checksum it is discarded (RFC 8200 section 8.1): that is for the stack.
@@ -154,7 +151,8 @@ fn parse_v6(packet: Packet, ip: usize) -> Result<Frame, Outcome> {
 /// What a UDP header says.
 struct Udp {
     sender_port: u16,
-    port_be: [u8; 2],
+    /// The receiver's, as it is loaded.
+    port: u16,
     len: usize,
     has_checksum: bool,
 }
@@ -165,7 +163,7 @@ impl Udp {
         let [from0, from1, to0, to1, len0, len1, sum0, sum1] = header.to_ne_bytes();
         Self {
             sender_port: u16::from_be_bytes([from0, from1]),
-            port_be: [to0, to1],
+            port: u16::from_ne_bytes([to0, to1]),
             len: usize::from(u16::from_be_bytes([len0, len1])),
             has_checksum: [sum0, sum1] != [0, 0],
         }

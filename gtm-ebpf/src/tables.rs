@@ -4,10 +4,10 @@ use core::ptr;
 
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::lpm_trie::{Key, LpmTrie};
-use aya_ebpf::maps::{Array, HashMap, PerCpuArray};
+use aya_ebpf::maps::{Array, PerCpuArray};
 use gtm_common::abi::{
-    Bucket, EMPTY_BUCKET, Listen, MAX_NSID, MAX_PROBES, MAX_TYPES, NO_BLOCK, NameRecord, Page, PageRef,
-    PerCpu, Settings, TRUSTED_FAMILY_BITS, TURNS, Trusted, TypeEntry, ecs,
+    Bucket, EMPTY_BUCKET, Listen, MAX_NSID, MAX_PROBES, MAX_SLOTS, MAX_TYPES, NO_NODE, NameRecord, Page,
+    PageRef, PerCpu, Settings, TRUSTED_FAMILY_BITS, TURNS, Trusted, TypeEntry, ecs,
 };
 use gtm_common::location::{self, Line, V6};
 use gtm_common::names::{MAX_WORDS, NameHash};
@@ -24,7 +24,7 @@ const MMAPABLE: u32 = 1 << 10;
 
 // The loader gives each map the size that its generation needs.
 #[map]
-static LISTEN: HashMap<Listen, u32> = HashMap::with_max_entries(1, 0);
+static LISTEN: Array<Listen> = Array::with_max_entries(1, MMAPABLE);
 #[map]
 static TRUSTED: LpmTrie<Trusted, u32> = LpmTrie::with_max_entries(1, 0);
 #[map]
@@ -38,8 +38,6 @@ static LOCATION_LINES: Array<Line> = Array::with_max_entries(1, MMAPABLE);
 #[map]
 static VIEWS: Array<u32> = Array::with_max_entries(1, MMAPABLE);
 #[map]
-static SLOTS: Array<u64> = Array::with_max_entries(1, MMAPABLE);
-#[map]
 static BLOCKS: Array<Page> = Array::with_max_entries(1, MMAPABLE);
 #[map]
 static PER_CPU: PerCpuArray<PerCpu> = PerCpuArray::with_max_entries(1, 0);
@@ -51,10 +49,13 @@ static AT_HAND: PerCpuArray<AtHand> = PerCpuArray::with_max_entries(1, 0);
 #[unsafe(no_mangle)]
 static SETTINGS_ABI_5: Settings = Settings {
     hash_key: 0,
+    listen_key: 0,
+    listen_mask: 0,
     bucket_mask: 0,
     ecs: 0,
     extended_errors: 0,
     nsid_len: 0,
+    reserved: 0,
     nsid: [0; MAX_NSID / 8],
 };
 
@@ -154,7 +155,9 @@ pub(crate) fn count(cpu: *mut PerCpu, outcome: u32) {
 /// True for an address and port that we serve.
 #[inline(always)]
 pub(crate) fn is_served(listen: &Listen) -> bool {
-    LISTEN.get_ptr(listen).is_some()
+    LISTEN
+        .get(listen.place(setting!(listen_key)) & setting!(listen_mask))
+        .is_some_and(|place| place == listen)
 }
 
 /// The part of the QNAME at hand that is looked for: from a label on to its end.
@@ -302,19 +305,39 @@ fn locate_one<A: location::Address>(cpu: *const PerCpu, address: A, is_ecs: bool
     Some((class, forget(cpu, scope as usize, 0xff) as u8))
 }
 
+/// A slot of a name.
+#[derive(Clone, Copy)]
+pub(crate) struct Slot {
+    /// The first one of its entry.
+    first: PageRef,
+    /// How many come before it.
+    offset: u32,
+}
+
+impl Slot {
+    /// A number that other slots nearby do not have.
+    #[inline(always)]
+    pub(crate) fn number(self) -> u32 {
+        self.first.0.wrapping_mul(2).wrapping_add(self.offset)
+    }
+}
+
 /// The slot that answers this entry for a class.
 #[inline(always)]
-pub(crate) fn slot(entry: &TypeEntry, class: u32) -> Option<u32> {
-    VIEWS.get(entry.view.wrapping_add(class)).map(|offset| entry.slot.wrapping_add(*offset))
+pub(crate) fn slot(entry: &TypeEntry, class: u32) -> Option<Slot> {
+    let offset = VIEWS.get(entry.view.wrapping_add(class))?;
+    Some(Slot { first: PageRef(entry.slot), offset: *offset })
 }
 
 /// What a slot refers to; `None` when the kernel does not answer.
 #[inline(always)]
-pub(crate) fn reference(slot: u32) -> Option<PageRef> {
-    let slot = SLOTS.get_ptr(slot)?;
-    // SAFETY: the slot lies in the map; volatile, because the daemon stores to it at any time.
-    let reference = unsafe { slot.read_volatile() };
-    if reference == NO_BLOCK { None } else { Some(PageRef(reference as u32)) }
+pub(crate) fn reference(slot: Slot) -> Option<PageRef> {
+    let slots = element(&NAMES, slot.first)?.cast::<PageRef>();
+    // SAFETY: behind any word that a run of slots can begin in, its page has room for as many as there can be.
+    let place = unsafe { slots.add(slot.offset as usize & (MAX_SLOTS - 1)) };
+    // SAFETY: as above; volatile, because the daemon stores to it at any time.
+    let reference = unsafe { place.read_volatile() };
+    if reference == NO_NODE { None } else { Some(reference) }
 }
 
 /// The node that a reference stands for.

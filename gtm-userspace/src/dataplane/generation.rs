@@ -4,18 +4,19 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use aya::maps::MapError;
 use aya::maps::lpm_trie::{Key, LpmTrie};
-use aya::maps::{HashMap, MapError};
 use aya::programs::{ProgramFd, TestRun, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfError, EbpfLoader};
 use gtm_common::abi::{
-    self, Bucket, Listen, MAX_NSID, NO_BLOCK, Page, PageRef, Settings, TRUSTED_FAMILY_BITS, Trusted, map,
+    self, Bucket, Listen, MAX_NSID, NO_NODE, Page, PageRef, Settings, TRUSTED_FAMILY_BITS, Trusted, map,
 };
 use gtm_common::location::Line;
 use zerocopy::IntoBytes;
 
 use super::blocks::{Batch, Blocks};
 use super::counters::{self, Counters};
+use super::listen::Served;
 use super::mapped::MappedArray;
 use super::names::NameTable;
 use super::plan::Plan;
@@ -57,29 +58,29 @@ impl Generation {
             EcsTrust::Prefixes(prefixes) => prefixes.as_slice(),
             EcsTrust::Always | EcsTrust::Never => &[],
         };
-        let settings = settings(tables.dns(), &names)?;
+        let served = Served::new(listen, || RandomState::new().hash_one(0u8))?;
+        let settings = settings(tables.dns(), &names, &served)?;
         let location = &table.location;
         let sizes = [
-            Size::of::<Listen>(map::LISTEN, "served addresses", listen.len())?,
+            Size::of::<Listen>(map::LISTEN, "served addresses", served.places.len())?,
             Size::of::<Trusted>(map::TRUSTED, "trusted prefixes", trusted.len())?,
             Size::of::<Bucket>(map::NAME_BUCKETS, "name buckets", names.buckets.len())?,
             Size::pages(map::NAMES, records.pages.cursor().pages()),
             Size::of::<u64>(map::LOCATION_DIRECTORY, "directory of locations", location.directory.len())?,
             Size::of::<Line>(map::LOCATION_LINES, "locations", location.lines.len())?,
             Size::of::<u32>(map::VIEWS, "views", table.views.len())?,
-            Size::of::<u64>(map::SLOTS, "slots", slots.len())?,
             Size::pages(map::BLOCKS, blocks.pages()),
         ];
         let mut object = create(&sizes, &settings)?;
         MappedArray::new(&object, map::NAME_BUCKETS)?.write(0, &names.buckets)?;
-        MappedArray::new(&object, map::NAMES)?.write_bytes(0, records.pages.as_bytes())?;
+        let mut values = MappedArray::new(&object, map::NAMES)?;
+        values.write_bytes(0, records.pages.as_bytes())?;
         MappedArray::new(&object, map::LOCATION_DIRECTORY)?.write(0, &location.directory)?;
         MappedArray::new(&object, map::LOCATION_LINES)?.write(0, &location.lines)?;
         MappedArray::new(&object, map::VIEWS)?.write(0, &table.views)?;
-        write_listen(&mut object, listen)?;
+        MappedArray::new(&object, map::LISTEN)?.write(0, &served.places)?;
         write_trusted(&mut object, trusted)?;
         blocks.go_to(MappedArray::new(&object, map::BLOCKS)?)?;
-        let values = MappedArray::new(&object, map::SLOTS)?;
         let mut generation =
             Self { object, tables: Arc::clone(tables), values, slots, blocks, hash_key: names.key };
         generation.store_all(table, all())?;
@@ -106,8 +107,8 @@ impl Generation {
     ) -> Result<(), DataplaneError> {
         let Self { tables, values, slots, blocks, .. } = self;
         place(blocks, tables, slots, table, changed, |slot, node| {
-            let value = node.map_or(NO_BLOCK, |PageRef(node)| node.into());
-            values.store_u64(usize::try_from(slot).unwrap_or(usize::MAX), value)
+            let PageRef(node) = node.unwrap_or(NO_NODE);
+            values.store_u32(slot, node)
         })
     }
 
@@ -172,14 +173,14 @@ fn place(
     slots: &Slots,
     table: &AnswerTable,
     sources: impl IntoIterator<Item = u32>,
-    mut store: impl FnMut(u32, Option<PageRef>) -> Result<(), DataplaneError>,
+    mut store: impl FnMut(usize, Option<PageRef>) -> Result<(), DataplaneError>,
 ) -> Result<(), DataplaneError> {
     let mut batch = Batch::default();
     let mut result = Ok(());
     for source in sources {
         let answer = usize::try_from(source).ok().and_then(|source| table.slots.get(source));
         let Some(answer) = answer else {
-            result = result.and(Err(DataplaneError::map(map::SLOTS, format!("no slot {source}"))));
+            result = result.and(Err(DataplaneError::map(map::NAMES, format!("no slot {source}"))));
             continue;
         };
         let answer = answer.load_full();
@@ -217,13 +218,15 @@ impl Size {
     }
 }
 
-fn settings(dns: &Dns, names: &NameTable) -> Result<Settings, DataplaneError> {
+fn settings(dns: &Dns, names: &NameTable, served: &Served) -> Result<Settings, DataplaneError> {
     let nsid = dns.nsid.as_deref().unwrap_or_default().as_bytes();
     let mut bytes = [0; MAX_NSID];
     // It is as long as may be: that was checked when it was read.
     bytes.iter_mut().zip(nsid).for_each(|(place, byte)| *place = *byte);
     Ok(Settings {
         hash_key: names.key,
+        listen_key: served.key,
+        listen_mask: length("served addresses", served.places.len())? - 1,
         bucket_mask: length("name buckets", names.buckets.len())? - 1,
         ecs: match dns.ecs {
             EcsTrust::Always => abi::ecs::ALWAYS,
@@ -232,6 +235,7 @@ fn settings(dns: &Dns, names: &NameTable) -> Result<Settings, DataplaneError> {
         },
         extended_errors: dns.extended_errors.into(),
         nsid_len: length("name server identifier", nsid.len())?,
+        reserved: 0,
         nsid: zerocopy::transmute!(bytes),
     })
 }
@@ -248,22 +252,6 @@ fn write_trusted(object: &mut Ebpf, prefixes: &[Prefix]) -> Result<(), Dataplane
         map.insert(&Key::new(bits, key), 0, 0).map_err(failed)?;
     }
     Ok(())
-}
-
-fn write_listen(object: &mut Ebpf, listen: &[SocketAddr]) -> Result<(), DataplaneError> {
-    let map = object.map_mut(map::LISTEN).ok_or(DataplaneError::AbiMismatch)?;
-    let failed = |error| DataplaneError::map(map::LISTEN, error);
-    let mut map = HashMap::<_, [u8; size_of::<Listen>()], u32>::try_from(map).map_err(failed)?;
-    for address in listen {
-        let key: [u8; size_of::<Listen>()] = zerocopy::transmute!(listen_key(*address));
-        map.insert(key, 0, 0).map_err(failed)?;
-    }
-    Ok(())
-}
-
-fn listen_key(listen: SocketAddr) -> Listen {
-    let (address_be, ip_version) = address_be(listen.ip());
-    Listen { address_be, port_be: listen.port().to_be_bytes(), ip_version }
 }
 
 /// The address as the keys of the maps have it, and its family.

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::os::fd::AsFd;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use aya::Ebpf;
 use aya::maps::{Map, MapData};
@@ -87,14 +87,15 @@ impl MappedArray {
         there == bytes
     }
 
-    /// Stores an element of eight bytes in one piece; everything written before is seen by whoever sees it.
-    pub(super) fn store_u64(&self, element: usize, value: u64) -> Result<(), DataplaneError> {
-        if element >= self.elements || self.stride != size_of::<u64>() {
-            return Err(DataplaneError::map(self.name, format!("no element {element} of eight bytes")));
+    /// Stores four bytes at an offset that is a multiple of four, in one piece; everything written before is seen by whoever
+    /// sees them.
+    pub(super) fn store_u32(&self, offset: usize, value: u32) -> Result<(), DataplaneError> {
+        if offset % size_of::<u32>() != 0 || offset + size_of::<u32>() > self.elements * self.stride {
+            return Err(DataplaneError::map(self.name, format!("no four bytes at {offset}")));
         }
-        // SAFETY: the element is within the mapping.
-        let target = unsafe { self.start.cast::<AtomicU64>().add(element) };
-        // SAFETY: mappings begin on a page and elements are eight bytes apart, so it is aligned; the mapping lives as
+        // SAFETY: the offset is within the mapping.
+        let target = unsafe { self.start.cast::<u8>().add(offset).cast::<AtomicU32>() };
+        // SAFETY: mappings begin on a page and the offset is a multiple of four, so it is aligned; the mapping lives as
         // long as `self`; the program only loads it, in one piece.
         unsafe { target.as_ref() }.store(value, Ordering::Release);
         Ok(())

@@ -11,6 +11,7 @@ pub mod counters;
 mod error;
 mod generation;
 mod kernel;
+mod listen;
 mod mapped;
 mod names;
 mod pages;

@@ -28,6 +28,11 @@ impl Pages {
         Ok(place)
     }
 
+    /// Has the next begin at a multiple of this many words, a power of two, within its page.
+    pub(super) fn align(&mut self, words: u32) {
+        self.cursor.word = self.cursor.word.next_multiple_of(words);
+    }
+
     /// What is written from a place on.
     pub(super) fn at(&self, place: PageRef) -> &[u8] {
         offset(place).ok().and_then(|start| self.bytes.get(start..)).unwrap_or_default()

@@ -14,6 +14,9 @@ use crate::decision::AnswerTable;
 use crate::name::Name;
 use crate::server::{Asked, Finite, Plain, Tables};
 
+/// Words of a cache line.
+const LINE_WORDS: u32 = 8;
+
 /// The layout of one generation.
 #[derive(Debug)]
 pub(super) struct Plan {
@@ -39,18 +42,18 @@ impl Plan {
         let mut planner = Planner {
             tables,
             table,
+            names: NameRecords::default(),
             slots: Slots::default(),
             blocks: Blocks::new()?,
             rest: HashMap::new(),
             nothing: HashMap::new(),
         };
-        let mut names = NameRecords::default();
         for asked in tables.asked() {
             let asked = Arc::new(asked);
             let plain = tables.plain(&asked);
-            let below = planner.below(&asked, plain.as_ref(), &mut names)?;
+            let below = planner.below(&asked, plain.as_ref())?;
             let types = planner.types(&asked, plain.as_ref())?;
-            names.add(&asked.qname, asked.qclass, &types, below)?;
+            planner.names.add(&asked.qname, asked.qclass, &types, below)?;
         }
         // The program looks for the closest encloser among all names above, of which the root is one.
         let root = Name::root();
@@ -58,10 +61,10 @@ impl Plan {
         let mut added = HashSet::new();
         for name in above.filter_map(|above| Name::from_wire(above).ok()) {
             if !tables.zones().has(&name) && added.insert(name.clone()) {
-                names.add(&name, class::IN, &[], NOT_OURS)?;
+                planner.names.add(&name, class::IN, &[], NOT_OURS)?;
             }
         }
-        let Planner { mut slots, blocks, .. } = planner;
+        let Planner { names, mut slots, blocks, .. } = planner;
         slots.finish(table.slots.len());
         Ok(Self { names, slots, blocks })
     }
@@ -70,6 +73,7 @@ impl Plan {
 struct Planner<'p> {
     tables: &'p Tables,
     table: &'p AnswerTable,
+    names: NameRecords,
     slots: Slots,
     blocks: Blocks,
     /// What the plain names of each zone answer to the types that they have nothing for.
@@ -80,12 +84,7 @@ struct Planner<'p> {
 
 impl<'p> Planner<'p> {
     /// The record of the names below another one that do not exist.
-    fn below(
-        &mut self,
-        asked: &Asked,
-        plain: Option<&Plain<'p>>,
-        names: &mut NameRecords,
-    ) -> Result<PageRef, DataplaneError> {
+    fn below(&mut self, asked: &Asked, plain: Option<&Plain<'p>>) -> Result<PageRef, DataplaneError> {
         if asked.qclass != class::IN {
             return Ok(NOT_OURS);
         }
@@ -98,7 +97,8 @@ impl<'p> Planner<'p> {
         if let Some(known) = origin.and_then(|origin| self.nothing.get(origin)) {
             return Ok(*known);
         }
-        let record = names.below(self.types(&Arc::new(below), None)?)?;
+        let types = self.types(&Arc::new(below), None)?;
+        let record = self.names.below(types)?;
         if let Some(origin) = origin {
             self.nothing.insert(origin, record);
         }
@@ -134,6 +134,9 @@ impl<'p> Planner<'p> {
         if planned.len() > MAX_TYPES {
             planned = vec![(REST, Planned::Node(NO_NODE))];
         }
+        // One cache line, or with the slots that come first two that the processor loads as a pair.
+        let is_steered = planned.iter().any(|(_, planned)| matches!(planned, Planned::Steered(..)));
+        self.names.pages.align(if is_steered { 2 * LINE_WORDS } else { LINE_WORDS });
         planned.into_iter().map(|(qtype, planned)| self.entry(asked, qtype, planned)).collect()
     }
 
@@ -175,7 +178,7 @@ impl<'p> Planner<'p> {
             Planned::Node(PageRef(node)) => Ok(TypeEntry { qtype, flags: DIRECT, view: 0, slot: node }),
             Planned::Steered(source, is_direct) => {
                 let run = Run { asked: Arc::clone(asked), qtype, is_direct };
-                self.slots.follow(run, &source, self.table.view(&source))
+                self.slots.follow(run, &source, self.table.view(&source), &mut self.names.pages)
             }
         }
     }

@@ -3,17 +3,19 @@
 
 use std::sync::Arc;
 
-use gtm_common::abi::TypeEntry;
+use gtm_common::abi::{DIRECT, MAX_SLOTS, NO_NODE, PageRef, TypeEntry};
+use zerocopy::IntoBytes as _;
 
-use super::DataplaneError;
 use super::blocks::Purpose;
+use super::pages::Pages;
+use super::{DataplaneError, pages};
 use crate::server::{Asked, Tables};
 
 /// All of them.
 #[derive(Debug, Default)]
 pub(super) struct Slots {
-    /// For what the slots are, a run of them each.
-    runs: Vec<Run>,
+    /// For what the slots are, and where they are: a run of them each.
+    runs: Vec<(Run, Place)>,
     /// The run of each slot.
     run_of: Vec<u32>,
     /// The slot of the table that each follows, until all are there.
@@ -33,46 +35,60 @@ pub(super) struct Run {
     pub(super) is_direct: bool,
 }
 
-impl Slots {
-    /// Number of slots.
-    pub(super) fn len(&self) -> usize {
-        self.run_of.len()
-    }
+/// Where the slots of a run are.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    /// Number of the first one.
+    first: u32,
+    /// Its place.
+    at: PageRef,
+}
 
-    /// The slots that follow one of the table, and what each is for.
+impl Slots {
+    /// The slots that follow one of the table, by their offsets in bytes among the records, and what each is for.
     pub(super) fn followers<'s>(
         &'s self,
         tables: &'s Tables,
         source: u32,
-    ) -> impl Iterator<Item = (u32, Purpose<'s>)> {
+    ) -> impl Iterator<Item = (usize, Purpose<'s>)> {
         let bound = |source: usize| usize::try_from(*self.starts.get(source)?).ok();
         let bounds = usize::try_from(source).ok().and_then(|source| Some(bound(source)?..bound(source + 1)?));
         let slots = bounds.and_then(|bounds| self.followers.get(bounds)).unwrap_or_default();
         slots.iter().filter_map(move |slot| {
             let run = self.run_of.get(usize::try_from(*slot).ok()?)?;
-            let Run { asked, qtype, is_direct } = self.runs.get(usize::try_from(*run).ok()?)?;
-            Some((*slot, Purpose { tables, asked, qtype: *qtype, is_direct: *is_direct }))
+            let (Run { asked, qtype, is_direct }, Place { first, at }) =
+                self.runs.get(usize::try_from(*run).ok()?)?;
+            let before = usize::try_from(slot.checked_sub(*first)?).ok()?;
+            let offset = pages::offset(*at).ok()? + before * size_of::<PageRef>();
+            Some((offset, Purpose { tables, asked, qtype: *qtype, is_direct: *is_direct }))
         })
     }
 
-    /// Adds slots that follow those of a table's entry, as an entry for the QTYPE.
+    /// Adds slots among the records that follow those of a table's entry, as an entry for the QTYPE; one that leaves it to the
+    /// server where they are too many.
     pub(super) fn follow(
         &mut self,
         run: Run,
         source: &TypeEntry,
         views: &[u32],
+        records: &mut Pages,
     ) -> Result<TypeEntry, DataplaneError> {
         let limit = || DataplaneError::TooLarge { what: "slots", limit: u64::from(u32::MAX) };
         let first = u32::try_from(self.run_of.len()).ok().ok_or_else(limit)?;
         let number = u32::try_from(self.runs.len()).ok().ok_or_else(limit)?;
         let last = views.iter().copied().max().unwrap_or_default();
+        let slots = usize::try_from(last).ok().and_then(|last| last.checked_add(1)).ok_or_else(limit)?;
+        if slots > MAX_SLOTS {
+            return Ok(TypeEntry { qtype: run.qtype, flags: DIRECT, view: 0, slot: NO_NODE.0 });
+        }
         first.checked_add(last).and_then(|last| last.checked_add(1)).ok_or_else(limit)?;
+        let at = records.write(&[vec![NO_NODE; slots].as_bytes()])?;
         for offset in 0..=last {
             self.sources.push(source.slot + offset);
             self.run_of.push(number);
         }
-        let entry = TypeEntry { qtype: run.qtype, slot: first, ..*source };
-        self.runs.push(run);
+        let entry = TypeEntry { qtype: run.qtype, slot: at.0, ..*source };
+        self.runs.push((run, Place { first, at }));
         Ok(entry)
     }
 
