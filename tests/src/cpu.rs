@@ -11,11 +11,20 @@ pub struct PinnedGuard(CpuSet);
 impl PinnedGuard {
     /// Stays on the first CPU that the thread may use.
     pub fn new() -> anyhow::Result<Self> {
+        Self::on(Iterator::next)
+    }
+
+    /// Stays on the last one.
+    pub fn last() -> anyhow::Result<Self> {
+        Self::on(|cpus| cpus.last())
+    }
+
+    fn on(pick: impl FnOnce(&mut dyn Iterator<Item = usize>) -> Option<usize>) -> anyhow::Result<Self> {
         let this = Pid::from_raw(0);
         let before = sched_getaffinity(this)?;
-        let first = (0..CpuSet::count()).find(|cpu| before.is_set(*cpu) == Ok(true)).context("no CPU")?;
+        let cpu = pick(&mut (0..CpuSet::count()).filter(|cpu| before.is_set(*cpu) == Ok(true)));
         let mut one = CpuSet::new();
-        one.set(first)?;
+        one.set(cpu.context("no CPU")?)?;
         sched_setaffinity(this, &one)?;
         Ok(Self(before))
     }

@@ -6,6 +6,7 @@ use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anyhow::ensure;
 use gtm_tests::gtm::CONFIG;
 use gtm_tests::leftover::temporary_folder;
 use gtm_tests::{Gtm, Namespace, Veth};
@@ -52,7 +53,8 @@ pub(super) fn measure(only: &str, report: &mut Report) -> anyhow::Result<()> {
     report.add(figure(&format!("{name}: memory of its own"), vec![heap], Unit::Bytes, None));
     report.add(figure(&format!("{name}: maps"), vec![map_bytes(&process)?], Unit::Bytes, None));
     let start = Instant::now();
-    gtm.reload()?;
+    let output = gtm.verb(&["reload"])?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     report.add(figure(&format!("{name}: reload"), vec![milliseconds(start)], Unit::Milliseconds, None));
     let most = kibibytes(&status, "VmHWM:");
     report.add(figure(&format!("{name}: most memory, with mapped maps"), vec![most], Unit::Bytes, None));

@@ -79,7 +79,7 @@ pub enum DataplaneError {
         /// How long they are together.
         bytes: u64,
         /// What the kernel said.
-        source: aya::EbpfError,
+        source: Box<aya::EbpfError>,
     },
     /// The verifier did not take the program, or the kernel lacks something.
     #[error("the kernel did not accept the program: {}", chain(.0))]

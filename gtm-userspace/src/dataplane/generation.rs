@@ -285,7 +285,7 @@ fn load_error(error: EbpfError, sizes: &[Size]) -> DataplaneError {
         Some(nix::libc::EPERM | nix::libc::EACCES) => DataplaneError::NoPrivilege,
         Some(nix::libc::ENOMEM | nix::libc::E2BIG) => match refused(&error, sizes) {
             Some(Size { map, elements, bytes }) => {
-                DataplaneError::NoRoom { map, elements, bytes, source: error }
+                DataplaneError::NoRoom { map, elements, bytes, source: error.into() }
             }
             None => DataplaneError::Load(error),
         },

@@ -1,5 +1,7 @@
 //! What is remembered over a reload, and what is not.
 
+use std::sync::Arc;
+
 use super::story::Story;
 use super::*;
 use crate::decision::comparison::{compared, found};
