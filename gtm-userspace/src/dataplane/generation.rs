@@ -320,7 +320,7 @@ mod tests {
             return;
         }
         let told = error.to_string();
-        let expect = "the kernel has no room for map NAMES of 4294967295 elements, 300166700933760 bytes: ";
+        let expect = "the kernel has no room for map NAMES of 4294967295 elements, 300166674312960 bytes: ";
         assert!(told.starts_with(expect), "{told}");
     }
 }
