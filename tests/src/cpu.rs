@@ -11,18 +11,19 @@ pub struct PinnedGuard(CpuSet);
 impl PinnedGuard {
     /// Stays on the first CPU that the thread may use.
     pub fn new() -> anyhow::Result<Self> {
-        Self::on(Iterator::next)
+        Self::on(|cpus| cpus.first().copied())
     }
 
     /// Stays on the last one.
     pub fn last() -> anyhow::Result<Self> {
-        Self::on(|cpus| cpus.last())
+        Self::on(|cpus| cpus.last().copied())
     }
 
-    fn on(pick: impl FnOnce(&mut dyn Iterator<Item = usize>) -> Option<usize>) -> anyhow::Result<Self> {
+    fn on(pick: impl FnOnce(&[usize]) -> Option<usize>) -> anyhow::Result<Self> {
         let this = Pid::from_raw(0);
         let before = sched_getaffinity(this)?;
-        let cpu = pick(&mut (0..CpuSet::count()).filter(|cpu| before.is_set(*cpu) == Ok(true)));
+        let cpus: Vec<usize> = (0..CpuSet::count()).filter(|cpu| before.is_set(*cpu) == Ok(true)).collect();
+        let cpu = pick(&cpus);
         let mut one = CpuSet::new();
         one.set(cpu.context("no CPU")?)?;
         sched_setaffinity(this, &one)?;

@@ -156,7 +156,7 @@ mod tests {
         let passing = CheckState { verdict: Verdict::Passing, since: 1, last_error: None };
         let failed = CheckState { verdict: Verdict::Failed, since: 2, last_error: Some("cut".to_owned()) };
 
-        let mut add = |kept: &mut Kept, state: &CheckState, is_new: bool| {
+        let add = |kept: &mut Kept, state: &CheckState, is_new: bool| {
             let mut batch = Batch::default();
             kept.add_health(&mut batch, &model, &model.checks[0], state.clone());
             assert_eq!(batch.is_empty(), !is_new, "{state:?}");

@@ -90,7 +90,8 @@ impl MappedArray {
     /// Stores four bytes at an offset that is a multiple of four, in one piece; everything written before is seen by whoever
     /// sees them.
     pub(super) fn store_u32(&self, offset: usize, value: u32) -> Result<(), DataplaneError> {
-        if offset % size_of::<u32>() != 0 || offset + size_of::<u32>() > self.elements * self.stride {
+        if !offset.is_multiple_of(size_of::<u32>()) || offset + size_of::<u32>() > self.elements * self.stride
+        {
             return Err(DataplaneError::map(self.name, format!("no four bytes at {offset}")));
         }
         // SAFETY: the offset is within the mapping.

@@ -24,7 +24,9 @@ impl Pages {
         let len: usize = parts.iter().map(|part| part.len()).sum();
         let place = self.cursor.take(len.div_ceil(8))?;
         self.bytes.resize(offset(place)?, 0);
-        parts.iter().for_each(|part| self.bytes.extend_from_slice(part));
+        for part in parts {
+            self.bytes.extend_from_slice(part);
+        }
         Ok(place)
     }
 

@@ -97,7 +97,9 @@ impl Slots {
         let mut starts = vec![0; sources + 1];
         for source in &self.sources {
             let after = usize::try_from(*source).ok().and_then(|source| starts.get_mut(source + 1));
-            after.into_iter().for_each(|count| *count += 1);
+            if let Some(count) = after {
+                *count += 1;
+            }
         }
         let mut sum = 0;
         for start in &mut starts {

@@ -325,7 +325,9 @@ impl Reach {
         for (index, domain) in model.domains.iter().enumerate() {
             for pool in domain.answering_pools() {
                 let domains = reach.domains_of_pool.get_mut(pool.0);
-                domains.into_iter().for_each(|domains| domains.push(DomainId(index)));
+                if let Some(domains) = domains {
+                    domains.push(DomainId(index));
+                }
             }
         }
         for (index, slot) in slots.iter().enumerate() {
