@@ -6,7 +6,7 @@ use std::process::Command;
 use serde::Serialize;
 
 /// All that was measured, and on what.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct Report {
     /// When, in UTC.
     pub(crate) date: String,
@@ -14,12 +14,14 @@ pub(crate) struct Report {
     pub(crate) machine: Machine,
     /// The command that repeats it.
     pub(crate) command: String,
+    /// Servers that gtm was compared with, and their versions.
+    pub(crate) servers: Vec<String>,
     /// What was measured.
     pub(crate) figures: Vec<Figure>,
 }
 
 /// What the figures depend on.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct Machine {
     /// Model of the processor.
     pub(crate) processor: String,
@@ -72,9 +74,41 @@ pub(crate) enum Unit {
     /// So many.
     #[serde(rename = "count")]
     Count,
+    /// So many in each second of processor time.
+    #[serde(rename = "per CPU-second")]
+    PerCpuSecond,
+    /// Hundredths.
+    #[serde(rename = "percent")]
+    Percent,
 }
 
 impl Unit {
+    /// Those that are drawn: what is compared, not what it was measured under.
+    pub(crate) const DRAWN: [Self; 7] = [
+        Self::Nanoseconds,
+        Self::Milliseconds,
+        Self::Ratio,
+        Self::PerCpuSecond,
+        Self::PerSecond,
+        Self::Bytes,
+        Self::Count,
+    ];
+
+    /// In words, for a title.
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Self::Nanoseconds => "nanoseconds",
+            Self::Milliseconds => "milliseconds",
+            Self::Ratio => "ratios",
+            Self::Cores => "cores",
+            Self::PerSecond => "per second",
+            Self::PerCpuSecond => "per CPU-second",
+            Self::Bytes => "bytes",
+            Self::Count => "counts",
+            Self::Percent => "percent",
+        }
+    }
+
     fn sign(self) -> &'static str {
         match self {
             Self::Nanoseconds => "ns",
@@ -84,6 +118,8 @@ impl Unit {
             Self::PerSecond => "1/s",
             Self::Bytes => "B",
             Self::Count => "",
+            Self::PerCpuSecond => "/cpu-s",
+            Self::Percent => "%",
         }
     }
 }
@@ -163,8 +199,15 @@ impl Report {
                 .chain(arguments)
                 .collect::<Vec<_>>()
                 .join(" "),
+            servers: Vec::new(),
             figures: Vec::new(),
         }
+    }
+
+    /// With the figures of one part alone.
+    pub(crate) fn of_part(&self, part: &str) -> Self {
+        let figures = self.figures.iter().filter(|figure| figure.part == part).cloned().collect();
+        Self { figures, ..self.clone() }
     }
 
     /// Adds a figure, and shows it at once on standard error: a run is long.
@@ -215,7 +258,7 @@ pub(crate) fn median(values: &mut [f64]) -> f64 {
 }
 
 /// A number with as many places as tell something.
-fn short(value: f64) -> String {
+pub(crate) fn short(value: f64) -> String {
     let places = match value.abs() {
         size if size >= 1000.0 => 0,
         size if size >= 10.0 => 1,

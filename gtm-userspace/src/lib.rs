@@ -8,6 +8,8 @@ pub mod control;
 pub mod daemon;
 pub mod dataplane;
 pub mod decision;
+pub mod doctor;
+mod ethtool;
 pub mod event;
 pub mod geo;
 pub mod health;

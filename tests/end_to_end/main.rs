@@ -6,6 +6,7 @@
 mod bad_input;
 mod connections;
 mod control;
+mod doctor;
 mod generations;
 mod letter_case;
 mod lifecycle;

@@ -156,6 +156,12 @@ impl Gtm {
     }
 }
 
+/// Runs a verb of `gtm` that needs no daemon in a namespace, and waits for its end.
+pub fn verb_in(namespace: &Namespace, arguments: &[&str]) -> Result<Output> {
+    let output = namespace.command(program()?).args(arguments).output();
+    output.with_context(|| format!("gtm {}", arguments.join(" ")))
+}
+
 /// A temporary folder with copies of the files of another one, which has no folders in it.
 pub fn copy_of(folder: &Path) -> Result<TempDir> {
     let copy = temporary_folder()?;

@@ -104,7 +104,8 @@ fn end_processes(namespace_inode: u64) {
     }
 }
 
-fn processes_in(namespace_inode: u64) -> Vec<Pid> {
+/// Every process whose main thread is in the network namespace with this inode.
+pub(crate) fn processes_in(namespace_inode: u64) -> Vec<Pid> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     pids.filter(|pid| namespace_of(*pid).is_ok_and(|inode| inode == namespace_inode))

@@ -5,6 +5,7 @@
 
 use std::fs::{self, File};
 use std::net::IpAddr;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use std::{io, thread};
 use anyhow::{Context, Result, ensure};
 use nix::sched::{CloneFlags, setns};
 use nix::sys::signal::SigSet;
+use nix::unistd::Pid;
 
 use crate::leftover::{self, NETNS_FOLDER, own_name};
 
@@ -74,6 +76,11 @@ impl Namespace {
         // async-signal-safe; it neither allocates nor takes a lock, and the descriptor stays open as it owns a share.
         unsafe { command.pre_exec(enter) };
         command
+    }
+
+    /// The processes inside.
+    pub fn processes(&self) -> Result<Vec<Pid>> {
+        Ok(leftover::processes_in(self.file.metadata()?.ino()))
     }
 
     /// Runs `ip -n NAME` with these arguments and gives what it printed.

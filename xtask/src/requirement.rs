@@ -98,6 +98,8 @@ const CHECKS: &[Purpose] = &[Purpose::QuickTest, Purpose::Test];
 const SCENARIO: &[Purpose] = &[Purpose::Run, Purpose::Test];
 const TEST: &[Purpose] = &[Purpose::Test];
 const FUZZ: &[Purpose] = &[Purpose::Fuzz];
+const BENCH: &[Purpose] = &[Purpose::Bench];
+const TEST_AND_BENCH: &[Purpose] = &[Purpose::Test, Purpose::Bench];
 
 /// Everything, in the order in which it is installed.
 pub(crate) const REQUIREMENTS: &[Requirement] = &[
@@ -152,8 +154,8 @@ pub(crate) const REQUIREMENTS: &[Requirement] = &[
     },
     Requirement {
         name: "kdig",
-        why: "asks the end-to-end questions as a second, independent client",
-        needed_for: TEST,
+        why: "asks the end-to-end questions as a second, independent client; beside it is kxdpgun, which asks a million a second",
+        needed_for: TEST_AND_BENCH,
         probe: || probe_program("kdig"),
         remedy: Remedy::Packages(&["knot-dnsutils"]),
     },
@@ -195,9 +197,44 @@ pub(crate) const REQUIREMENTS: &[Requirement] = &[
     Requirement {
         name: "gdnsd",
         why: "answers the same questions as the established peer, to be compared with",
-        needed_for: TEST,
+        needed_for: TEST_AND_BENCH,
         probe: || probe_program("gdnsd"),
         remedy: Remedy::Service { package: "gdnsd", unit: "gdnsd.service" },
+    },
+    Requirement {
+        name: "nsd",
+        why: "answers beside us on the same link, as a fast server that does not look at who asks",
+        needed_for: BENCH,
+        probe: || probe_program("nsd"),
+        remedy: Remedy::Service { package: "nsd", unit: "nsd.service" },
+    },
+    Requirement {
+        name: "knotd",
+        why: "answers beside us on the same link, over sockets and over XDP",
+        needed_for: BENCH,
+        probe: || probe_program("knotd"),
+        remedy: Remedy::Service { package: "knot", unit: "knot.service" },
+    },
+    Requirement {
+        name: "geoip module of Knot DNS",
+        why: "has Knot answer by the client's country",
+        needed_for: BENCH,
+        probe: || probe_library("knot/modules-3.2/geoip.so"),
+        remedy: Remedy::Packages(&["knot-module-geoip"]),
+    },
+    Requirement {
+        name: "pdns_server",
+        why: "answers beside us on the same link",
+        needed_for: BENCH,
+        probe: || probe_program("pdns_server"),
+        remedy: Remedy::Service { package: "pdns-server", unit: "pdns.service" },
+    },
+    Requirement {
+        name: "geoip backend of PowerDNS",
+        why: "has PowerDNS answer by the client's country",
+        needed_for: BENCH,
+        probe: || probe_library("pdns/libgeoipbackend.so"),
+        remedy: Remedy::Packages(&["pdns-backend-geoip"]),
     },
     Requirement {
         name: "C++ compiler",
@@ -282,6 +319,13 @@ fn probe_component(program: &str) -> Result<String, String> {
     found.map(|path| path.display().to_string()).ok_or_else(|| "not a component of this toolchain".to_owned())
 }
 
+/// A library that a program loads at run time, in the folder of this machine's architecture.
+fn probe_library(path: &str) -> Result<String, String> {
+    let folders = fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    let found = folders.map(|folder| folder.path().join(path)).find(|path| path.is_file());
+    found.map(|path| path.display().to_string()).ok_or_else(|| format!("no /usr/lib/*/{path}"))
+}
+
 fn probe_program(program: &str) -> Result<String, String> {
     process::in_path(program).map(|path| path.display().to_string()).ok_or_else(|| "not in PATH".to_owned())
 }
@@ -314,6 +358,6 @@ mod tests {
         assert_eq!(names(Purpose::Run), ["compiler with library source", "bpf-linker", "ip", "dig"]);
         let fuzzing = ["compiler with library source", "bpf-linker", "C++ compiler", "cargo-fuzz"];
         assert_eq!(names(Purpose::Fuzz), fuzzing);
-        assert_eq!(names(Purpose::Test).len(), REQUIREMENTS.len() - 3);
+        assert_eq!(names(Purpose::Test).len(), REQUIREMENTS.len() - 8);
     }
 }

@@ -360,7 +360,7 @@ Type:
         let machine = Machine { systemd: false, ..FRESH };
         let expect = "not everything is there; the rest is. Missing:
   gdnsd (not there), which answers the same questions as the established peer, to be compared with
-    needed by cargo xtask test
+    needed by cargo xtask test, bench
   qemu-system-x86_64 (not there), which boots other kernels to try the program on them
     needed by cargo xtask kernels
 Tried in vain:

@@ -8,6 +8,8 @@
 
 #[cfg(target_arch = "bpf")]
 mod programs;
+#[cfg(target_arch = "bpf")]
+mod traffic;
 
 /// On the host there is nothing to run: the crate is part of the workspace so that the usual commands see it.
 #[cfg(not(target_arch = "bpf"))]

@@ -49,7 +49,7 @@ pub(crate) fn long_wrapper(context: XdpContext) -> u32 {
 }
 
 /// What a wrapper cannot do it ends with this verdict.
-const FAILED: u32 = xdp_action::XDP_ABORTED;
+pub(crate) const FAILED: u32 = xdp_action::XDP_ABORTED;
 
 #[inline(always)]
 fn wrap<const BYTES: usize>(context: &XdpContext, frames: &Array<Prepared<BYTES>>) -> u32 {

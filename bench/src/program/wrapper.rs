@@ -7,10 +7,8 @@ use aya::programs::{ProgramFd, TestRun as _, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfLoader};
 
 use super::TRIE_PREFIXES;
+use crate::OBJECT;
 use crate::prefixes::Prefixes;
-
-/// The programs that are measured with.
-static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/gtm-bench-ebpf"));
 
 /// A wrapper with its frames.
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 
 mod check;
 mod daemon;
+mod doctor;
 mod events;
 mod explain;
 mod import;
@@ -47,6 +48,8 @@ enum Verb {
     Run(run::RunArgs),
     /// Report every problem of a configuration, its zone files and its geo databases.
     Check(check::CheckArgs),
+    /// Say what of this host slows the packet path down, and how to change it.
+    Doctor(doctor::DoctorArgs),
     /// Say what a client is answered, and why: by the running daemon, or from the files.
     Explain(explain::ExplainArgs),
     /// Show what the running daemon serves: domains, pools, addresses, checks, overrides and answers.
@@ -72,6 +75,7 @@ fn run_verb(verb: &Verb) -> ExitCode {
     match verb {
         Verb::Run(args) => run::run(args),
         Verb::Check(args) => check::run(args),
+        Verb::Doctor(args) => doctor::run(args),
         Verb::Explain(args) => explain::run(args),
         Verb::Status(args) => status::run(args),
         Verb::Events(args) => events::run(args),

@@ -26,6 +26,7 @@ pub use attach::Attachment;
 pub use counters::Counters;
 pub use error::DataplaneError;
 pub use generation::Generation;
+pub use kernel::{OLDEST_KERNEL, is_older_kernel};
 
 use crate::config::model::XdpMode;
 use crate::decision::AnswerTable;
