@@ -195,6 +195,13 @@ pub trait Tables {
     fn forget(&self, number: u64) -> u64 {
         number
     }
+
+    /// The same number, of which the compiler knows nothing: in the kernel, what keeps it from leaving out a mask that the
+    /// verifier wants.
+    #[inline(always)]
+    fn opaque(&self, number: u32) -> u32 {
+        number
+    }
 }
 
 /// An address that is looked for.
@@ -314,7 +321,7 @@ pub fn scope<A: Address, T: Tables>(tables: &T, address: A) -> Option<u32> {
             break;
         }
         let look = Look::at::<A, T>(tables, node, sought.chunk())?;
-        let (start, end) = look.around()?;
+        let (start, end) = look.around(tables)?;
         if start > 0 {
             below = leave_out(sought.chunk(), start - 1);
         }
@@ -386,26 +393,26 @@ impl<'a> Look<'a> {
         let chunks = (chunk >> lanes.missing).wrapping_mul(lanes.ones) | tops;
         // Of fewer than four words each counts twice or four times.
         let begun = |number: u32| {
-            let starts = at(line, word + (number & (words - 1)))?;
+            let starts = at(tables, line, word + (number & (words - 1)))?;
             Some((chunks.wrapping_sub(starts) & tops) >> (bits - 1))
         };
         let sums = begun(0)? + begun(1)? + begun(2)? + begun(3)?;
         let count = (sums.wrapping_mul(lanes.ones) >> (64 - bits)) as u32 >> (2 - WORDS.of(kind));
         let width = WIDTH.of(kind);
         let place = count >> TOLD.of(kind) << width;
-        let value =
-            (at(line, word + words + place / 64)? >> (place % 64)) as u32 & (u32::MAX >> (32 - (1 << width)));
+        let value = (at(tables, line, word + words + place / 64)? >> (place % 64)) as u32
+            & (u32::MAX >> (32 - (1 << width)));
         let node = Node(value.wrapping_add((count * GRANULES) >> APART.of(kind)));
         Some(Self { node, line, word, room: words << (6 - lanes.log), lanes, count })
     }
 
     /// The last start that is not above the chunk, 0 without one, and the first one that is, [`NO_START`] without one.
     #[inline(always)]
-    fn around(&self) -> Option<(u64, u64)> {
+    fn around<T: Tables>(&self, tables: &T) -> Option<(u64, u64)> {
         let Lanes { log, missing, .. } = self.lanes;
         let start = |number: u32| {
             let place = number << log;
-            let lanes = at(self.line, self.word + place / 64)? >> (place % 64);
+            let lanes = at(tables, self.line, self.word + place / 64)? >> (place % 64);
             Some((lanes & ((1 << (1 << log)) - 1)) << missing)
         };
         let before = if self.count > 0 { start(self.count - 1)? } else { 0 };
@@ -417,8 +424,8 @@ impl<'a> Look<'a> {
 /// A word of a line.
 #[inline(always)]
 #[expect(clippy::as_conversions, reason = "widening")]
-fn at(line: &Line, word: u32) -> Option<u64> {
-    line.get(word as usize & 7).copied()
+fn at<T: Tables>(tables: &T, line: &Line, word: u32) -> Option<u64> {
+    line.get(tables.opaque(word) as usize & 7).copied()
 }
 
 #[cfg(test)]

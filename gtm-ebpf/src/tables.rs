@@ -271,6 +271,11 @@ impl location::Tables for Location {
     fn forget(&self, number: u64) -> u64 {
         forget(self.0, number as usize, usize::MAX) as u64
     }
+
+    #[inline(always)]
+    fn opaque(&self, number: u32) -> u32 {
+        opaque(number as usize) as u32
+    }
 }
 
 /// Who asks: the ECS prefix if there is a usable one, else the sender; and whether it is the former.
