@@ -105,7 +105,7 @@ mod tests {
             let name = "a < b & c".to_owned();
             report.figures.push(Figure { part, name, value, best: None, unit: Unit::Ratio, bar });
         };
-        add("veth", 44.0, Bar::at_least(9, 11.0, 22.0));
+        add("veth", 44.0, Some(Bar::at_least(9, 11.0, 22.0)));
         add("veth", 22.0, None);
         add("program", 1000.0, None);
         let svg = draw(&report, "veth", Unit::Ratio).unwrap();

@@ -107,7 +107,7 @@ fn measure_kind(name: &str, kind: CheckKind, hanging: u32, report: &mut Report) 
         sleep(Duration::from_millis(100));
         most_files = most_files.max(fs::read_dir("/proc/self/fd")?.count());
     }
-    let (elapsed, cpu) = (begin.elapsed().as_secs_f64(), probing_cpu()? - cpu);
+    let (elapsed, cpu) = (begin.elapsed().as_secs_f64(), probing_cpu()?.saturating_sub(cpu));
     let mut late = watched.seen.take();
     let memory = resident()? - memory;
     let most_running = watched.seen.most_running.load(Ordering::Relaxed);

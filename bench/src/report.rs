@@ -149,13 +149,13 @@ pub(crate) enum Better {
 
 impl Bar {
     /// At most so much.
-    pub(crate) fn at_most(row: u8, must: f64, aim: f64) -> Option<Self> {
-        Some(Self { row, better: Better::Lower, must, aim })
+    pub(crate) fn at_most(row: u8, must: f64, aim: f64) -> Self {
+        Self { row, better: Better::Lower, must, aim }
     }
 
     /// At least so much.
-    pub(crate) fn at_least(row: u8, must: f64, aim: f64) -> Option<Self> {
-        Some(Self { row, better: Better::Higher, must, aim })
+    pub(crate) fn at_least(row: u8, must: f64, aim: f64) -> Self {
+        Self { row, better: Better::Higher, must, aim }
     }
 
     /// How a value stands to it.
@@ -220,7 +220,7 @@ impl Report {
 impl fmt::Display for Figure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { part, name, value, best, unit, bar } = self;
-        let best = best.map_or_else(String::new, |best| short(best));
+        let best = best.map_or_else(String::new, short);
         write!(f, "{part:<8} {name:<58} {:>10} {best:>10} {:<6}", short(*value), unit.sign())?;
         match bar {
             Some(bar) => {
@@ -272,8 +272,8 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(bar: Option<Bar>, value: f64, expect: &str) {
-        assert_eq!(bar.unwrap().verdict(value), expect, "{value}");
+    fn check(bar: Bar, value: f64, expect: &str) {
+        assert_eq!(bar.verdict(value), expect, "{value}");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! through them:
 //!
 //! ```text
+//! server -> LISTEN[place of its address and port]: the same, or not for us
 //! QNAME  -> NAME_BUCKETS -> NAMES[record]: types { QTYPE, view, slot }; if no such name: record.below of its closest encloser
 //! client -> LOCATION_DIRECTORY -> LOCATION_LINES -> class
 //! view + class -> VIEWS -> offset;  NAMES[slot + offset] -> BLOCKS[node]; or the entry tells the node itself
@@ -11,9 +12,10 @@
 //! ```
 //!
 //! Every name that exists in a zone has a record, and so have the names above the zones up to the root: whatever is
-//! asked, the closest encloser has one. A node of [`map::BLOCKS`] is written before any that refers to it, and a slot
-//! last, in one store. The slots of a name stand right before its record: whoever asks for it, they are in the cache with it. It begins with a [`BlockHead`] or, told by its first byte, a [`ChoiceHead`]. Below a slot there
-//! are at most two choices and then records.
+//! asked, the closest encloser has one. The slots of a name stand right before its record: where they are few, they
+//! come into the cache with it. A node of [`map::BLOCKS`] begins with a [`BlockHead`] or, told by its first byte, a
+//! [`ChoiceHead`]. It is written before any that refers to it, and a slot last, in one store. Below a slot there are at most
+//! two choices and then records.
 //!
 //! Every type is `repr(C)` without padding (`zerocopy::IntoBytes` proves it); whatever is `reserved` is zero. A change
 //! of anything here raises [`ABI_VERSION`].

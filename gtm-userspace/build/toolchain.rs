@@ -242,8 +242,8 @@ mod tests {
     fn toolchain(prefix: &Path, channel: Channel) -> Toolchain {
         for file in ["lib/rustlib/src/rust/library/core/Cargo.toml", "bin/cargo"] {
             let path = prefix.join(file);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, "").unwrap();
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
         }
         Toolchain { prefix: prefix.to_path_buf(), channel }
     }
@@ -277,7 +277,7 @@ mod tests {
         check(&[&bare, &debian], 97, 22, Some(&debian));
         check(&[&bare], 97, 22, None);
         check(&[&stable], 97, 22, Some(&stable));
-        std::fs::remove_dir_all(folder).unwrap();
+        fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]

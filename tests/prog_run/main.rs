@@ -16,3 +16,5 @@ mod names;
 mod program;
 #[cfg(test)]
 mod questions;
+#[cfg(test)]
+mod size;

@@ -15,7 +15,7 @@ use super::{figure, kibibytes, map_bytes};
 use crate::report::{Report, Unit};
 
 const NAMES: u32 = 1_000_000;
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const CONFIGURATION: &str = "version = 1\n\
     [service]\nlisten = [\"198.51.100.53\"]\ninterfaces = [\"edge0\"]\nxdp_mode = \"native\"\n\
     [control]\nsocket = \"gtm.sock\"\n[store]\nfile = \"gtm.redb\"\n\

@@ -60,7 +60,7 @@ pub(super) fn measure(only: &str, report: &mut Report) -> anyhow::Result<()> {
 /// A client and an edge on either end of a link.
 struct Link {
     _pass: PassProgram,
-    _link: Veth,
+    _ends: Veth,
     clients: Arc<Namespace>,
     edge: Arc<Namespace>,
 }
@@ -68,7 +68,7 @@ struct Link {
 impl Link {
     fn new() -> anyhow::Result<Self> {
         let [edge, clients] = [Arc::new(Namespace::create("edge")?), Arc::new(Namespace::create("clients")?)];
-        let link = Veth::connect((&edge, EDGE), (&clients, CLIENT), MTU)?;
+        let ends = Veth::connect((&edge, EDGE), (&clients, CLIENT), MTU)?;
         let pass = PassProgram::attach(&clients, CLIENT)?;
         for (namespace, device, own, other, mac) in [
             (&edge, EDGE, SERVER.ip(), SENDER, clients.mac(CLIENT)?),
@@ -78,7 +78,7 @@ impl Link {
             namespace.add_route(device, other)?;
             namespace.add_neighbour(device, other, mac)?;
         }
-        Ok(Self { _pass: pass, _link: link, clients, edge })
+        Ok(Self { _pass: pass, _ends: ends, clients, edge })
     }
 
     fn socket(&self) -> anyhow::Result<UdpSocket> {
@@ -160,13 +160,13 @@ fn measure_verdicts(report: &mut Report) -> anyhow::Result<()> {
     let socket = link.socket()?;
     let asker =
         Asker { awaited: AtomicU8::new(0), name: Mutex::new(first.clone()), ends: AtomicBool::new(false) };
-    let (sender, came) = channel();
+    let (sender, arrivals) = channel();
     let (one, many) = thread::scope(|scope| {
         let asking = scope.spawn(|| asker.ask(&socket, &sender));
         let measured = (|| {
-            let one = flips(&mut served, &asker, &came, single, SINGLE_FLIPS)?;
+            let one = flips(&mut served, &asker, &arrivals, single, SINGLE_FLIPS)?;
             *asker.name.lock().unwrap_or_else(PoisonError::into_inner) = last.clone();
-            let many = flips(&mut served, &asker, &came, all, FLIPS_AT_ONCE)?;
+            let many = flips(&mut served, &asker, &arrivals, all, FLIPS_AT_ONCE)?;
             anyhow::Ok((one, many))
         })();
         asker.ends.store(true, Ordering::Relaxed);
@@ -175,11 +175,11 @@ fn measure_verdicts(report: &mut Report) -> anyhow::Result<()> {
     })?;
     let name = "verdict on the wire, 5M prefixes";
     report.add(figure(&format!("{name}: median"), vec![at(&one, 50)], Unit::Milliseconds, None));
-    let bar = Bar::at_most(12, 10.0, 1.0);
+    let bar = Some(Bar::at_most(12, 10.0, 1.0));
     report.add(figure(&format!("{name}: 99%"), vec![at(&one, 99)], Unit::Milliseconds, bar));
     report.add(figure(&format!("{name}: longest"), vec![at(&one, 100)], Unit::Milliseconds, None));
     let name = "10k access domains at once, until the last is changed";
-    report.add(figure(name, many, Unit::Milliseconds, Bar::at_most(12, 100.0, 20.0)));
+    report.add(figure(name, many, Unit::Milliseconds, Some(Bar::at_most(12, 100.0, 20.0))));
     Ok(())
 }
 
@@ -261,7 +261,7 @@ fn measure_rebuild(report: &mut Report) -> anyhow::Result<()> {
         ratios.push(busy / quiet);
     }
     let name = format!("answers while rebuilding and switching ({switches} times), of quiet");
-    report.add(figure(&name, ratios, Unit::Ratio, Bar::at_least(13, 0.9, 0.97)));
+    report.add(figure(&name, ratios, Unit::Ratio, Some(Bar::at_least(13, 0.9, 0.97))));
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! What is served, and what is asked of it.
 
+use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use anyhow::Context as _;
@@ -132,18 +133,22 @@ fn configuration() -> String {
     );
     for number in 0..=prefixes::SOURCES {
         let source = if number == 0 { "default".to_owned() } else { format!("source{number}") };
-        text += &format!(
+        write!(
+            text,
             "[[domain.pool]]\npool = \"pool{number}\"\nordinal = {}\nsources = [\"{source}\"]\n",
             number + 1
-        );
+        )
+        .ok();
     }
     for number in 0..=prefixes::SOURCES {
-        text += &format!(
+        write!(
+            text,
             "[pool.pool{number}]\nkind = \"ipv4\"\n[[pool.pool{number}.address]]\naddress = \"203.0.113.{}\"\nordinal = 1\n",
             number + 1
-        );
+        )
+        .ok();
         if number > 0 {
-            text += &format!("[source.source{number}]\nprefixes = [\"203.0.113.{number}/32\"]\n");
+            write!(text, "[source.source{number}]\nprefixes = [\"203.0.113.{number}/32\"]\n").ok();
         }
     }
     text

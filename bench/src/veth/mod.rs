@@ -101,7 +101,7 @@ fn tell(stages: &[Stage], load: Load, by: &str, report: &mut Report) {
     for (stage, ours) in stages.iter().filter_map(|stage| Some((stage, ours?))) {
         let Some((row, must, aim)) = stage.server.bar else { continue };
         // The bar is for our own traffic: kxdpgun is the limit itself before gtm is.
-        let bar = if load == Load::Own { Bar::at_least(row, must, aim) } else { None };
+        let bar = (load == Load::Own).then(|| Bar::at_least(row, must, aim));
         let ratios = ours.rounds(load).zip(stage.rounds(load));
         let ratios = ratios.map(|(ours, theirs)| ours.per_cpu_second() / theirs.per_cpu_second()).collect();
         add(format!("{OURS} / {}, {by}", stage.server.name), ratios, Unit::Ratio, bar);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use aya::maps::MapError;
 use aya::maps::lpm_trie::{Key, LpmTrie};
-use aya::programs::{ProgramFd, TestRun, TestRunOptions, Xdp};
+use aya::programs::{ProgramFd, ProgramInfo, TestRun, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfError, EbpfLoader};
 use gtm_common::abi::{
     self, Bucket, Listen, MAX_NSID, NO_NODE, Page, PageRef, Settings, TRUSTED_FAMILY_BITS, Trusted, map,
@@ -134,6 +134,18 @@ impl Generation {
         let result = program.test_run(options).map_err(DataplaneError::Verify)?;
         out.truncate(usize::try_from(result.data_size_out).unwrap_or_default());
         Ok((result.return_value, out))
+    }
+
+    /// What the kernel says of the loaded program.
+    pub fn program_info(&self) -> Result<ProgramInfo, DataplaneError> {
+        let program = self.object.program(abi::PROGRAM).ok_or(DataplaneError::AbiMismatch)?;
+        let program: &Xdp = program.try_into().map_err(DataplaneError::Verify)?;
+        program.info().map_err(DataplaneError::Verify)
+    }
+
+    /// The object that every generation is loaded from.
+    pub fn object() -> &'static [u8] {
+        OBJECT
     }
 
     /// The loaded program itself, for what runs it otherwise than on an interface.
