@@ -6,7 +6,6 @@ use aya::maps::{Array, Map, ProgramArray};
 use aya::programs::{ProgramFd, TestRun as _, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfLoader};
 
-use super::TRIE_PREFIXES;
 use crate::OBJECT;
 use crate::prefixes::Prefixes;
 
@@ -19,8 +18,8 @@ pub(crate) struct Wrapper {
 }
 
 impl Wrapper {
-    /// Loads one for these frames, a power of two many.
-    pub(crate) fn new(frames: &[Vec<u8>]) -> anyhow::Result<Self> {
+    /// Loads one for these frames, a power of two many; the trie beside it holds the prefixes, if any.
+    pub(crate) fn new(frames: &[Vec<u8>], trie: Option<Prefixes>) -> anyhow::Result<Self> {
         ensure!(frames.len().is_power_of_two(), "a power of two many frames");
         let longest = frames.iter().map(Vec::len).max().unwrap_or_default();
         let (name, map) =
@@ -28,7 +27,7 @@ impl Wrapper {
         let count = u32::try_from(frames.len())?;
         let mut object = EbpfLoader::new()
             .map_max_entries(map, count)
-            .map_max_entries("TRIE", TRIE_PREFIXES)
+            .map_max_entries("TRIE", trie.map_or(1, |prefixes| prefixes.count))
             .override_global("FRAME_MASK", &(count - 1), true)
             .load(OBJECT)?;
         let values = object.map_mut(map).context("the object has the map")?;
@@ -36,7 +35,9 @@ impl Wrapper {
             "FRAMES" => write::<128>(values, frames)?,
             _ => write::<512>(values, frames)?,
         }
-        fill_trie(&mut object)?;
+        if let Some(prefixes) = trie {
+            fill_trie(&mut object, prefixes)?;
+        }
         for name in [name, "nothing", "reflect", "trie"] {
             program(&mut object, name)?.load()?;
         }
@@ -96,10 +97,10 @@ fn write<const BYTES: usize>(map: &mut Map, frames: &[Vec<u8>]) -> anyhow::Resul
 }
 
 /// Gives the kernel's own longest prefix match its prefixes, so that each sender is in one.
-fn fill_trie(object: &mut Ebpf) -> anyhow::Result<()> {
+fn fill_trie(object: &mut Ebpf, prefixes: Prefixes) -> anyhow::Result<()> {
     let map = object.map_mut("TRIE").context("the object has the map")?;
     let mut trie = LpmTrie::<_, [u8; 4], u32>::try_from(map)?;
-    for (address, length) in (Prefixes { count: TRIE_PREFIXES }).prefixes_v4() {
+    for (address, length) in prefixes.prefixes_v4() {
         trie.insert(&Key::new(length, address.to_be_bytes()), 1, 0)?;
     }
     Ok(())
