@@ -50,6 +50,24 @@ pub(crate) struct Figure {
     pub(crate) bar: Option<Bar>,
 }
 
+impl Figure {
+    /// A figure of several rounds: their median, and the best of them where there are more than one.
+    pub(crate) fn of(
+        part: &'static str,
+        name: String,
+        mut values: Vec<f64>,
+        unit: Unit,
+        bar: Option<Bar>,
+    ) -> Self {
+        let best = match bar.map_or(unit.better(), |bar| bar.better) {
+            Better::Lower => values.iter().copied().reduce(f64::min),
+            Better::Higher => values.iter().copied().reduce(f64::max),
+        };
+        let best = best.filter(|_| values.len() > 1);
+        Self { part, name, value: median(&mut values), best, unit, bar }
+    }
+}
+
 /// What a figure is counted in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) enum Unit {
@@ -93,6 +111,20 @@ impl Unit {
         Self::Bytes,
         Self::Count,
     ];
+
+    /// Which way is better where there is no bar to say so.
+    fn better(self) -> Better {
+        match self {
+            Self::PerCpuSecond | Self::PerSecond => Better::Higher,
+            Self::Nanoseconds
+            | Self::Milliseconds
+            | Self::Ratio
+            | Self::Cores
+            | Self::Bytes
+            | Self::Count
+            | Self::Percent => Better::Lower,
+        }
+    }
 
     /// In words, for a title.
     pub(crate) fn text(self) -> &'static str {

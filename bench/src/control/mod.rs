@@ -4,7 +4,7 @@ mod build;
 mod daemon;
 mod wire;
 
-use crate::report::{Bar, Figure, Report, Unit, median};
+use crate::report::{Bar, Figure, Report, Unit};
 
 /// Measures all of it, or what has `only` in its name.
 pub(crate) fn measure(rounds: u32, only: &str, report: &mut Report) -> anyhow::Result<()> {
@@ -14,9 +14,8 @@ pub(crate) fn measure(rounds: u32, only: &str, report: &mut Report) -> anyhow::R
 }
 
 /// A figure of this part.
-fn figure(name: &str, mut values: Vec<f64>, unit: Unit, bar: Option<Bar>) -> Figure {
-    let best = values.iter().copied().min_by(f64::total_cmp).filter(|_| values.len() > 1);
-    Figure { part: "control", name: name.to_owned(), value: median(&mut values), best, unit, bar }
+fn figure(name: &str, values: Vec<f64>, unit: Unit, bar: Option<Bar>) -> Figure {
+    Figure::of("control", name.to_owned(), values, unit, bar)
 }
 
 /// What a line of a file of `/proc` says in KiB, in bytes.

@@ -18,8 +18,8 @@ use wrapper::{Subject, Wrapper};
 
 /// Frames that are prepared for each measurement: distinct names and senders.
 pub(crate) const FRAMES: u32 = 1 << 16;
-/// Runs in one round: each frame twice, and once before that is not measured.
-const RUNS: u32 = 2 * FRAMES;
+/// Runs in one round: each frame eight times, and once before that is not measured.
+const RUNS: u32 = 8 * FRAMES;
 /// What the kernel's trie took at [`TRIE_PREFIXES`] where y2 took [`Y2_NS`] (the design's facts): so much faster or slower
 /// is this machine.
 const TRIE_NS: f64 = 84.0;
@@ -50,12 +50,31 @@ impl Case {
     }
 }
 
-/// A case as it is measured: its times in nanoseconds, round by round, and those of the trie.
+/// A case as it is measured.
 struct Measured {
     case: Case,
     wrapper: Wrapper,
-    times: Vec<f64>,
+    times: Times,
+}
+
+/// Nanoseconds of one run with the wrapper, round by round.
+#[derive(Default)]
+struct Times {
+    /// Around nothing: what is subtracted.
+    nothing: Vec<f64>,
+    /// Around the program.
+    program: Vec<f64>,
+    /// Around one look-up in the trie, and around the floor, where they are measured.
     trie: Vec<f64>,
+    floor: Vec<f64>,
+}
+
+impl Times {
+    /// What is left without the wrapper, round by round.
+    fn alone(&self, of: &[f64]) -> Vec<f64> {
+        let nothing = median(&mut self.nothing.clone());
+        of.iter().map(|time| time - nothing).collect()
+    }
 }
 
 const BASE: Table = Table { names: 1000, name_len: 17, prefixes: Prefixes { count: 1000 } };
@@ -119,24 +138,23 @@ pub(crate) fn measure(rounds: u32, filter: &str, report: &mut Report) -> anyhow:
         }
         let trie = case.has_trie().then_some(case.table.prefixes);
         let wrapper = Wrapper::new(&case.table.frames(case.asked)?, trie)?;
-        measured.push(Measured { case, wrapper, times: Vec::new(), trie: Vec::new() });
+        measured.push(Measured { case, wrapper, times: Times::default() });
     }
-    let mut floor = Vec::new();
     for round in 0..rounds {
         eprintln!("round {} of {rounds}", round + 1);
-        for Measured { case, wrapper, times, trie } in &mut measured {
+        for Measured { case, wrapper, times } in &mut measured {
             let (generation, fd) = generations.get(&case.table).context("loaded before")?;
             let before = generation.counters()?;
-            times.push(wrapper.time_alone(&Subject::Other(fd), RUNS)?);
+            times.nothing.push(wrapper.time(&Subject::Own("nothing"), RUNS)?);
+            times.program.push(wrapper.time(&Subject::Other(fd), RUNS)?);
             check(case.asked, &before, &generation.counters()?)?;
             if case.has_trie() {
-                trie.push(wrapper.time_alone(&Subject::Own("trie"), RUNS)?);
+                times.trie.push(wrapper.time(&Subject::Own("trie"), RUNS)?);
+                times.floor.push(wrapper.time(&Subject::Own("reflect"), RUNS)?);
             }
         }
-        let Some(first) = measured.first_mut() else { continue };
-        floor.push(first.wrapper.time_alone(&Subject::Own("reflect"), RUNS)?);
     }
-    tell(&measured, &mut floor, report)
+    tell(&measured, report)
 }
 
 /// Every packet was answered with records, or with what says that there are none, or passed if it is not for us.
@@ -148,23 +166,27 @@ fn check(asked: Asked, before: &Counters, after: &Counters) -> anyhow::Result<()
     Ok(())
 }
 
-fn tell(measured: &[Measured], floor: &mut [f64], report: &mut Report) -> anyhow::Result<()> {
-    let floor = median(floor);
+fn tell(measured: &[Measured], report: &mut Report) -> anyhow::Result<()> {
+    let floors: Vec<f64> =
+        measured.iter().flat_map(|Measured { times, .. }| times.alone(&times.floor)).collect();
+    let floor = median(&mut floors.clone());
     let tries: Vec<(u32, f64)> = measured
         .iter()
-        .filter(|measured| !measured.trie.is_empty())
-        .map(|measured| (measured.case.table.prefixes.count, median(&mut measured.trie.clone())))
+        .filter(|measured| measured.case.has_trie() && measured.case.name != "1k names")
+        .map(|Measured { case, times, .. }| {
+            (case.table.prefixes.count, median(&mut times.alone(&times.trie)))
+        })
         .collect();
     let y2 = tries.iter().find(|(count, _)| *count == TRIE_PREFIXES).map(|(_, trie)| Y2_NS * trie / TRIE_NS);
-    let mut add = |name: String, value, best, unit, bar| {
-        report.add(Figure { part: "program", name, value, best, unit, bar });
-    };
-    add("floor: reflected".to_owned(), floor, None, Unit::Nanoseconds, None);
+    let mut add =
+        |name: String, values, unit, bar| report.add(Figure::of("program", name, values, unit, bar));
+    add("floor: reflected".to_owned(), floors, Unit::Nanoseconds, None);
     for (count, trie) in tries {
-        add(format!("kernel's trie, one look-up, {count} prefixes"), trie, None, Unit::Nanoseconds, None);
+        add(format!("kernel's trie, one look-up, {count} prefixes"), vec![trie], Unit::Nanoseconds, None);
     }
-    let y2 = y2
-        .inspect(|y2| add("y2's equivalent on this machine".to_owned(), *y2, None, Unit::Nanoseconds, None));
+    if let Some(y2) = y2 {
+        add("y2's equivalent on this machine".to_owned(), vec![y2], Unit::Nanoseconds, None);
+    }
     for Measured { case, times, .. } in measured {
         let bar = match case.asked {
             Asked::Foreign => Some(Bar::at_most(8, floor + 5.0, floor + 3.0)),
@@ -173,14 +195,14 @@ fn tell(measured: &[Measured], floor: &mut [f64], report: &mut Report) -> anyhow
             }
             Asked::Hits | Asked::HitsV6 | Asked::ClientSubnets | Asked::Missing | Asked::Subdomains => None,
         };
-        let best = times.iter().copied().reduce(f64::min);
-        add(case.name.to_owned(), median(&mut times.clone()), best, Unit::Nanoseconds, bar);
+        let mut alone = times.alone(&times.program);
+        add(case.name.to_owned(), alone.clone(), Unit::Nanoseconds, bar);
         let Some(against) = &case.against else { continue };
         let base = measured.iter().find(|base| base.case.name == against.name);
         let base = base.with_context(|| format!("{} is measured as well", against.name))?;
-        let mut ratios: Vec<f64> = times.iter().zip(&base.times).map(|(time, base)| time / base).collect();
-        let best = ratios.iter().copied().reduce(f64::min);
-        add(format!("{} / {}", case.name, against.name), median(&mut ratios), best, Unit::Ratio, against.bar);
+        let bases = base.times.alone(&base.times.program);
+        alone.iter_mut().zip(bases).for_each(|(time, base)| *time /= base);
+        add(format!("{} / {}", case.name, against.name), alone, Unit::Ratio, against.bar);
     }
     Ok(())
 }

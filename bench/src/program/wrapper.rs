@@ -6,6 +6,7 @@ use aya::maps::{Array, Map, ProgramArray};
 use aya::programs::{ProgramFd, TestRun as _, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfLoader};
 
+use super::FRAMES;
 use crate::OBJECT;
 use crate::prefixes::Prefixes;
 
@@ -44,14 +45,8 @@ impl Wrapper {
         Ok(Self { object, name, longest })
     }
 
-    /// Nanoseconds that one run of a program takes, in the mean of so many, without the wrapper.
-    pub(crate) fn time_alone(&mut self, subject: &Subject<'_>, runs: u32) -> anyhow::Result<f64> {
-        let around_nothing = self.time(&Subject::Own("nothing"), runs)?;
-        Ok(self.time(subject, runs)? - around_nothing)
-    }
-
-    /// The same with the wrapper.
-    fn time(&mut self, subject: &Subject<'_>, runs: u32) -> anyhow::Result<f64> {
+    /// Nanoseconds that one run of the wrapper with a program takes, in the mean of so many, after as many for each frame once.
+    pub(crate) fn time(&mut self, subject: &Subject<'_>, runs: u32) -> anyhow::Result<f64> {
         let fd = match subject {
             Subject::Own(name) => program(&mut self.object, name)?.fd()?.try_clone()?,
             Subject::Other(fd) => fd.try_clone()?,
@@ -63,7 +58,7 @@ impl Wrapper {
         let frame = vec![0; self.longest];
         let options = |repeat| TestRunOptions { data_in: Some(&frame), repeat, ..TestRunOptions::new() };
         let wrapper = program(&mut self.object, self.name)?;
-        wrapper.test_run(options(runs / 2))?;
+        wrapper.test_run(options(FRAMES))?;
         let result = wrapper.test_run(options(runs))?;
         ensure!(result.return_value != 0, "a frame could not be put in place");
         Ok(result.duration.as_secs_f64() * 1e9)

@@ -19,7 +19,7 @@ use anyhow::{Context as _, ensure};
 use gtm_tests::cpu::{PinnedGuard, allowed};
 use nix::unistd::Pid;
 
-use crate::report::{Bar, Figure, Report, Unit, median};
+use crate::report::{Bar, Figure, Report, Unit};
 use servers::SERVERS;
 use stage::{Cpus, Load, Stage};
 
@@ -59,9 +59,8 @@ pub(crate) fn measure(rounds: u32, filter: &str, report: &mut Report) -> anyhow:
 }
 
 fn tell(stages: &[Stage], load: Load, by: &str, report: &mut Report) {
-    let mut add = |name: String, mut values: Vec<f64>, unit, bar| {
-        let best = values.iter().copied().reduce(f64::max);
-        report.add(Figure { part: "veth", name, value: median(&mut values), best, unit, bar });
+    let mut add = |name: String, values: Vec<f64>, unit, bar| {
+        report.add(Figure::of("veth", name, values, unit, bar));
     };
     let ours = stages.iter().find(|stage| stage.server.name == OURS);
     for stage in stages {
