@@ -60,7 +60,7 @@ pub(crate) fn choose(
     chosen: &mut Chosen,
     cpu: *mut PerCpu,
 ) -> Result<(), Outcome> {
-    let Query { frame, question, edns } = query;
+    let Query { frame, question, edns, .. } = query;
     let (client, is_ecs) = tables::client(cpu, frame, edns);
     let mut asked = Asked { cpu, slot: 0, client, is_ecs, scope: 0 };
     let (reference, extended_error) = match find_type(question, found, cpu)? {

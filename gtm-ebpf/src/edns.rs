@@ -77,23 +77,17 @@ impl Ecs {
     }
 }
 
-/// Reads what follows the question.
+/// Reads what follows the question, but for the options of an OPT record; and whether there are some to read.
 #[inline(always)]
-pub(crate) fn parse(
-    packet: Packet,
-    frame: &Frame,
-    question: &Question,
-    cpu: *const PerCpu,
-) -> Result<Edns, Outcome> {
+pub(crate) fn parse(packet: Packet, frame: &Frame, question: &Question) -> Result<(Edns, bool), Outcome> {
     let bad = Outcome::PassedBadEdns;
     let mut parsed = Edns::NONE;
     if question.count == 0 {
-        return Ok(parsed);
+        return Ok((parsed, false));
     }
-    // The masks take nothing away; the verifier knows nothing of what was kept.
-    let (opt, end) = (question.end & OFFSET_MASK, frame.end & OFFSET_MASK);
+    let (opt, end) = (question.end, frame.end);
     if !question.has_additional {
-        return if opt == end { Ok(parsed) } else { Err(bad) };
+        return if opt == end { Ok((parsed, false)) } else { Err(bad) };
     }
     let record: Window<{ edns::OPT_LEN }> = packet.window(opt).ok_or(bad)?;
     // Root owner and type; payload size; extended RCODE, version; flags; length of the options.
@@ -106,17 +100,31 @@ pub(crate) fn parse(
     parsed.limit = usize::from(payload.clamp(MIN_UDP_PAYLOAD, MAX_UDP_PAYLOAD));
     parsed.dnssec_ok = u16::from_be_bytes([flags0, 0]) & edns::DO != 0;
     let options_len = usize::from(u16::from_be(record.load::<u16, 9>()));
-    let mut at = opt + edns::OPT_LEN;
-    if at + options_len != end {
+    if opt + edns::OPT_LEN + options_len != end {
         return Err(bad);
     }
     // Version and options change nothing of an error before, nor the options of one of the version.
     if question.rcode != rcode::NOERROR {
-        return Ok(parsed);
+        return Ok((parsed, false));
     }
     if version != edns::VERSION {
-        return Ok(Edns { rcode: rcode::BADVERS, ..parsed });
+        return Ok((Edns { rcode: rcode::BADVERS, ..parsed }, false));
     }
+    Ok((parsed, options_len > 0))
+}
+
+/// Reads the options behind an OPT record of which the rest is read.
+#[inline(always)]
+pub(crate) fn parse_options(
+    packet: Packet,
+    frame: &Frame,
+    question: &Question,
+    mut parsed: Edns,
+    cpu: *const PerCpu,
+) -> Result<Edns, Outcome> {
+    let bad = Outcome::PassedBadEdns;
+    // The masks take nothing away; the verifier knows nothing of what was kept.
+    let (mut at, end) = ((question.end & OFFSET_MASK) + edns::OPT_LEN, frame.end & OFFSET_MASK);
     let heeds_ecs = tables::heeds_ecs(frame.sender);
     let malformed = Edns { rcode: rcode::FORMERR, ..parsed };
     for _ in 0..MAX_OPTIONS {

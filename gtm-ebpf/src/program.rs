@@ -26,6 +26,8 @@ pub(crate) struct Query {
     pub(crate) question: Question,
     /// What is said of EDNS.
     pub(crate) edns: Edns,
+    /// True where its options are to be read.
+    pub(crate) has_options: bool,
 }
 
 /// A query, and what answers it.
@@ -48,16 +50,14 @@ pub(crate) fn gtm(context: XdpContext) -> u32 {
     let context = context.ctx;
     // The compiler would leave out the checks of what it sees the functions give; the verifier sees any number.
     let given = |outcome: u32| opaque(outcome as usize) as u32;
-    let mut outcome = given(gtm_read_question(context, cpu, at_hand));
-    if outcome == NEXT {
-        outcome = given(gtm_read_edns(context, cpu, at_hand));
-    }
+    let mut outcome = given(gtm_read(context, cpu, at_hand));
     // A name with a zero byte in a label has not ended there.
     if outcome == Outcome::PassedBadQuestion as u32 || outcome == Outcome::PassedBadEdns as u32 {
-        outcome = given(gtm_reread_question(context, cpu, at_hand));
-        if outcome == NEXT {
-            outcome = given(gtm_read_edns(context, cpu, at_hand));
-        }
+        outcome = given(gtm_reread(context, cpu, at_hand));
+    }
+    // SAFETY: `at_hand` points to this CPU's map value; what is written there is a truth.
+    if outcome == NEXT && unsafe { (*at_hand).query.has_options } {
+        outcome = given(gtm_read_options(context, cpu, at_hand));
     }
     if outcome == NEXT {
         outcome = given(gtm_find(cpu, at_hand));
@@ -115,10 +115,10 @@ fn end(cpu: *mut PerCpu, outcome: u32) -> u32 {
     }
 }
 
-/// Reads the query up to its question.
+/// Reads the query but for the options of its OPT record.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn gtm_read_question(context: *mut xdp_md, cpu: *mut PerCpu, at_hand: *mut AtHand) -> u32 {
+extern "C" fn gtm_read(context: *mut xdp_md, cpu: *mut PerCpu, at_hand: *mut AtHand) -> u32 {
     let context = XdpContext::new(context);
     step(cpu, at_hand, |AtHand { query, .. }| {
         let packet = Packet::new(&context);
@@ -128,31 +128,33 @@ extern "C" fn gtm_read_question(context: *mut xdp_md, cpu: *mut PerCpu, at_hand:
         }
         query.frame = frame;
         query.question = question::parse(packet, &frame, cpu, question::up_to_zero)?;
+        (query.edns, query.has_options) = edns::parse(packet, &frame, &query.question)?;
         Ok(())
     })
 }
 
-/// Reads the question again, label by label.
+/// Reads it again from the question on, label by label.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn gtm_reread_question(context: *mut xdp_md, cpu: *mut PerCpu, at_hand: *mut AtHand) -> u32 {
+extern "C" fn gtm_reread(context: *mut xdp_md, cpu: *mut PerCpu, at_hand: *mut AtHand) -> u32 {
     step(cpu, at_hand, |AtHand { query, .. }| {
         // The masks take nothing away; the verifier knows nothing of what was kept.
         let frame =
             Frame { udp: query.frame.udp & OFFSET_MASK, end: query.frame.end & OFFSET_MASK, ..query.frame };
         let packet = Packet::new(&XdpContext::new(context));
         query.question = question::parse(packet, &frame, cpu, question::by_labels)?;
+        (query.edns, query.has_options) = edns::parse(packet, &frame, &query.question)?;
         Ok(())
     })
 }
 
-/// Reads what follows the question.
+/// Reads the options of the OPT record.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn gtm_read_edns(context: *mut xdp_md, cpu: *mut PerCpu, at_hand: *mut AtHand) -> u32 {
-    step(cpu, at_hand, |AtHand { query, .. }| {
+extern "C" fn gtm_read_options(context: *mut xdp_md, cpu: *mut PerCpu, at_hand: *mut AtHand) -> u32 {
+    step(cpu, at_hand, |AtHand { query: Query { frame, question, edns, .. }, .. }| {
         let packet = Packet::new(&XdpContext::new(context));
-        query.edns = edns::parse(packet, &query.frame, &query.question, cpu)?;
+        *edns = edns::parse_options(packet, frame, question, *edns, cpu)?;
         Ok(())
     })
 }

@@ -91,7 +91,7 @@ impl Layout {
     /// What fits of an answer. The masks take nothing away; the verifier knows nothing of what was kept.
     #[inline(always)]
     fn new(query: &Query, chosen: &Chosen, head: &BlockHead, cpu: *const PerCpu) -> Option<Self> {
-        let Query { frame, question, edns } = query;
+        let Query { frame, question, edns, .. } = query;
         let question_end = question.end & OFFSET_MASK;
         let options = Options::new(edns, chosen.extended_error);
         let empty_len = question_end - (frame.dns() & OFFSET_MASK) + opt_len(edns, &options);
@@ -180,7 +180,7 @@ fn move_to_head(packet: Packet, from: usize, len: usize, cpu: *const PerCpu) -> 
 /// nothing away; the verifier knows nothing of what was kept.
 #[inline(always)]
 fn write(packet: Packet, at_hand: &AtHand, answer: &Answer, cpu: *const PerCpu) -> Option<()> {
-    let AtHand { query: Query { frame, question, edns }, chosen, layout, .. } = at_hand;
+    let AtHand { query: Query { frame, question, edns, .. }, chosen, layout, .. } = at_hand;
     let (sent, options) = (&layout.sent, &layout.options);
     let dns = frame.dns() & OFFSET_MASK;
     let (question_end, opt_at) = (question.end & OFFSET_MASK, layout.opt_at & OFFSET_MASK);
@@ -247,7 +247,7 @@ fn write(packet: Packet, at_hand: &AtHand, answer: &Answer, cpu: *const PerCpu) 
 /// A step of its own: the verifier would follow all that comes behind it for each number of pointers.
 #[inline(always)]
 pub(crate) fn finish_pointers(packet: Packet, at_hand: &AtHand, cpu: *const PerCpu) -> Option<()> {
-    let AtHand { query: Query { frame, question, edns }, chosen, layout, .. } = at_hand;
+    let AtHand { query: Query { frame, question, edns, .. }, chosen, layout, .. } = at_hand;
     let answer = chosen.records.answer(cpu)?;
     let (at, udp) = (question.end & OFFSET_MASK, frame.udp & OFFSET_MASK);
     let name_len = question.name_len as u16;

@@ -406,7 +406,11 @@ fn sigterm_answers_those_that_wait() {
     let _cpu = beside_others();
     let stage = Stage::build(1);
     let mut gtm = stage.run(folder());
-    let last = gtm.json(&["events", "--limit", "1"]).unwrap()["sequence"].as_u64().unwrap();
+    // The store is written beside the daemon: the first events come when they come.
+    let last = eventually(DEADLINE, "an event is kept", || {
+        gtm.json(&["events", "--limit", "1"]).ok()?["sequence"].as_u64()
+    });
+    let last = last.unwrap();
     let (socket, path) = (gtm.socket(), format!("/v1/events?after={last}&wait=30"));
     // One that never finishes what it says.
     let mut slow = UnixStream::connect(gtm.socket()).unwrap();

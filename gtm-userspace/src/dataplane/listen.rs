@@ -74,9 +74,9 @@ mod tests {
 
     #[track_caller]
     fn check(listen: &[SocketAddr]) {
-        let mut key = 0;
+        let mut key = 0_u64;
         let served = Served::new(listen, || {
-            key += 0x9e37_79b9_7f4a_7c15;
+            key = key.wrapping_add(0x9e37_79b9_7f4a_7c15);
             key
         })
         .unwrap();
