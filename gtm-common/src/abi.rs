@@ -389,6 +389,7 @@ pub struct PerCpu {
 const _: () = {
     assert!(size_of::<Settings>() == 40 + MAX_NSID);
     assert!(size_of::<Listen>() == 24);
+    assert!(MAX_SLOTS.is_power_of_two() && MAX_SLOTS * size_of::<PageRef>() <= PAGE_SLACK_WORDS as usize * 8);
     assert!(size_of::<Trusted>() == 20);
     assert!(size_of::<Bucket>() == 8);
     assert!(size_of::<TypeEntry>() == 12);

@@ -169,7 +169,7 @@ fn check(asked: Asked, before: &Counters, after: &Counters) -> anyhow::Result<()
 fn tell(measured: &[Measured], report: &mut Report) -> anyhow::Result<()> {
     let floors: Vec<f64> =
         measured.iter().flat_map(|Measured { times, .. }| times.alone(&times.floor)).collect();
-    let floor = median(&mut floors.clone());
+    let floor = median(&mut floors.clone()).max(0.0);
     let tries: Vec<(u32, f64)> = measured
         .iter()
         .filter(|measured| measured.case.has_trie() && measured.case.name != "1k names")
@@ -180,6 +180,8 @@ fn tell(measured: &[Measured], report: &mut Report) -> anyhow::Result<()> {
     let y2 = tries.iter().find(|(count, _)| *count == TRIE_PREFIXES).map(|(_, trie)| Y2_NS * trie / TRIE_NS);
     let mut add =
         |name: String, values, unit, bar| report.add(Figure::of("program", name, values, unit, bar));
+    // About as much as nothing: less than what is subtracted varies by.
+    let floors = floors.into_iter().map(|floor| floor.max(0.0)).collect();
     add("floor: reflected".to_owned(), floors, Unit::Nanoseconds, None);
     for (count, trie) in tries {
         add(format!("kernel's trie, one look-up, {count} prefixes"), vec![trie], Unit::Nanoseconds, None);

@@ -36,8 +36,8 @@ pub(super) struct Building {
     wanted: Option<Want>,
     /// Those that are in force with what is wanted.
     waiting_next: Vec<Held>,
-    /// How many changes of what is steered there were.
-    changes: u64,
+    /// True where what is steered has changed since anything was begun that takes it in.
+    is_asked: bool,
     /// Ticks until it is tried again.
     pause: u32,
     /// The last pause.
@@ -107,21 +107,17 @@ impl Building {
     /// Wants another generation from what serves.
     pub(super) fn want(&mut self, want: Want) {
         if want == Want::Steering {
-            self.changes += 1;
             // Somebody asked for it.
+            self.is_asked = true;
             self.pause = 0;
         }
         self.wanted = self.wanted.max(Some(want));
     }
 
-    /// How many changes of what is steered there were so far.
-    pub(super) fn changes(&self) -> u64 {
-        self.changes
-    }
-
-    /// True while somebody waits for a change of what is steered.
+    /// True while a change of what is steered is not yet in force.
     pub(super) fn is_due(&self) -> bool {
-        !self.waiting.is_empty() || !self.waiting_next.is_empty()
+        let is_built = matches!(self.task, Some((_, Purpose::Serving(Want::Steering))));
+        is_built || self.is_asked || !self.waiting.is_empty()
     }
 
     /// Gives this answer once everything that is wanted so far is in force.
@@ -148,11 +144,17 @@ impl Building {
             return;
         }
         if let Some(want) = self.wanted.take() {
-            self.waiting.append(&mut self.waiting_next);
+            self.begin();
             let (model, table) = (Arc::clone(model), Arc::clone(table));
             let task = spawn_blocking(move || build(&model, &table, kernel, None));
             self.task = Some((task, Purpose::Serving(want)));
         }
+    }
+
+    /// What is wanted is being built from now on, for those who wait for it.
+    fn begin(&mut self) {
+        self.is_asked = false;
+        self.waiting.append(&mut self.waiting_next);
     }
 
     /// Decides and builds what was loaded; nothing is being built.
@@ -191,12 +193,13 @@ impl Building {
     pub(super) fn reloaded(&mut self) {
         self.succeeded();
         self.wanted = None;
+        self.is_asked = false;
     }
 
-    /// It failed: it is tried again after a pause, which grows.
+    /// It failed: it is tried again after a pause, which grows; at once where somebody asked for something meanwhile.
     pub(super) fn failed(&mut self, want: Want) {
         self.last_pause = (2 * self.last_pause).clamp(1, LONGEST_PAUSE);
-        self.pause = self.last_pause;
+        self.pause = if self.is_asked { 0 } else { self.last_pause };
         self.wanted = self.wanted.max(Some(want));
     }
 
@@ -247,6 +250,32 @@ mod tests {
         assert_eq!(building.pause, 1);
         building.tick();
         assert_eq!(building.pause, 0);
+    }
+
+    #[test]
+    fn what_somebody_asked_for_while_another_failed_is_tried_at_once() {
+        let mut building = Building::default();
+        building.want(Want::Steering);
+        building.failed(Want::Room);
+        assert_eq!((building.pause, building.wanted), (0, Some(Want::Steering)));
+    }
+
+    #[test]
+    fn a_change_is_due_until_it_is_in_force() {
+        let mut building = Building::default();
+        building.want(Want::Room);
+        assert!(!building.is_due());
+        building.want(Want::Steering);
+        assert!(building.is_due());
+        let (reply, _answer) = oneshot::channel();
+        let written = Written { status: 200, body: String::new(), done: crate::control::Done::Now };
+        building.hold(Held { written, reply });
+        assert!(building.in_force().is_empty(), "not yet");
+        building.wanted = None;
+        building.begin();
+        assert!(building.is_due());
+        assert_eq!(building.in_force().len(), 1);
+        assert!(!building.is_due());
     }
 
     #[test]

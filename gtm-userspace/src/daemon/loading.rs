@@ -88,6 +88,11 @@ impl Loading {
         loaded
     }
 
+    /// True when there is something that [`Self::loaded`] gives at once.
+    pub(super) fn is_finished(&self) -> bool {
+        self.task.as_ref().is_some_and(JoinHandle::is_finished)
+    }
+
     /// Who waits for what was loaded; loads once more when somebody asked meanwhile.
     pub(super) fn finish(&mut self) -> Vec<Waiting> {
         let waiting = std::mem::take(&mut self.waiting);

@@ -104,7 +104,10 @@ pub async fn run(config: &Path) -> Result<(), StartError> {
             }
             verdicts = service::next_changes(&mut running.changes) => running.take(&verdicts),
         }
-        running.go_on();
+        // What is loaded takes its turn: with it comes whatever is wanted of what serves.
+        if !loading.is_finished() {
+            running.go_on();
+        }
     }
     drop(requests);
     control.shutdown().await;

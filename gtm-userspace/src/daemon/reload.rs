@@ -124,10 +124,10 @@ impl Running {
             std::mem::replace(&mut self.decider, decider),
         );
         drop_beside(old);
+        self.server.publish(tables);
         if let Some(generation) = generation {
             self.install(generation, missed.switches.iter().map(|switch| switch.slot).collect());
         }
-        self.server.publish(tables);
         self.generation = Generation { number: self.generation.number + 1, since: clock::wall() };
         let (sender, channel) = mpsc::channel(CHANGES);
         self.changes = channel;

@@ -39,14 +39,12 @@ impl Running {
                 send(reply, Ok(Overrides { overrides: overrides.collect() }));
             }
             Request::Write { write, idempotency, reply } => {
-                let before = self.building.changes();
                 let repeated = self.repeated(idempotency.as_ref());
-                let is_repeated = repeated.is_some();
                 let Some(written) = repeated.or_else(|| self.write(write, idempotency.as_ref())) else {
                     return Some(Waiting { idempotency, reply });
                 };
-                // What is steered otherwise is in force with the next generation only.
-                if self.building.changes() != before || (is_repeated && self.building.is_due()) {
+                // What is steered otherwise is in force with the next generation only, whoever asked for it first.
+                if self.building.is_due() {
                     self.building.hold(Held { written, reply });
                 } else {
                     tell(reply, written);

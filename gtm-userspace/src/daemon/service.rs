@@ -238,9 +238,14 @@ impl Running {
     /// Goes over to what was built, or says why not.
     pub(super) async fn finish(&mut self, finished: Finished) {
         let Finished { built, purpose, changed } = finished;
+        // A defect: what was asked for is in force with the next attempt.
+        let is_lost = built.is_err();
         match purpose {
             Purpose::Serving(want) => self.finish_rebuild(built, want, changed),
             Purpose::Loaded(waiting) => self.finish_reload(built, waiting).await,
+        }
+        if is_lost {
+            return;
         }
         for Held { written, reply } in self.building.in_force() {
             requests::tell(reply, written);
@@ -280,7 +285,8 @@ impl Running {
     pub(super) fn install(&mut self, mut next: dataplane::Generation, changed: Vec<u32>) {
         match next.store_all(self.decider.table(), changed) {
             Ok(()) => {}
-            Err(DataplaneError::BlocksFull) => self.building.want(Want::Room),
+            // Not at once: answers that change faster than generations are built would have one built after the other.
+            Err(DataplaneError::BlocksFull) => self.building.failed(Want::Room),
             Err(error) => tracing::error!(%error, "the kernel's answers were not changed"),
         }
         if let Some(dataplane) = &mut self.dataplane {

@@ -7,7 +7,7 @@ use gtm_common::checksum::Sum;
 use gtm_common::wire::{HEADER_LEN, class, rtype};
 
 use super::names::NameRecords;
-use super::{DataplaneError, Generation};
+use super::{DataplaneError, Generation, slots};
 use crate::decision::AnswerTable;
 use crate::decision::answer::split;
 use crate::name::Name;
@@ -69,7 +69,8 @@ impl Sample<'_> {
         let frame = frame(self.client, self.server, &message);
         let (action, reply) = self.generation.run(&frame)?;
         let steered = self.table.find(name, qtype, self.client).map(|steered| steered.answer);
-        let must_answer = steered.is_some_and(|answer| answer.is_always_for_kernel());
+        let fits = self.table.entry(name, qtype).is_none_or(|entry| slots::fit(self.table.view(entry)));
+        let must_answer = fits && steered.is_some_and(|answer| answer.is_always_for_kernel());
         let is_right = match action {
             XDP_PASS => reply == frame && !must_answer,
             XDP_TX => self.is_answer(name, qtype, &message, reply.get(frame.len() - message.len()..)),

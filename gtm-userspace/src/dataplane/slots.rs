@@ -76,11 +76,17 @@ impl Slots {
         let limit = || DataplaneError::TooLarge { what: "slots", limit: u64::from(u32::MAX) };
         let first = u32::try_from(self.run_of.len()).ok().ok_or_else(limit)?;
         let number = u32::try_from(self.runs.len()).ok().ok_or_else(limit)?;
-        let last = views.iter().copied().max().unwrap_or_default();
-        let slots = usize::try_from(last).ok().and_then(|last| last.checked_add(1)).ok_or_else(limit)?;
-        if slots > MAX_SLOTS {
+        let last = last(views);
+        if !fit(views) {
+            let name = run.asked.qname.to_string();
+            tracing::warn!(
+                name,
+                qtype = run.qtype,
+                "more than {MAX_SLOTS} answers by client: left to the server"
+            );
             return Ok(TypeEntry { qtype: run.qtype, flags: DIRECT, view: 0, slot: NO_NODE.0 });
         }
+        let slots = usize::try_from(last).map_or(MAX_SLOTS, |last| last + 1);
         first.checked_add(last).and_then(|last| last.checked_add(1)).ok_or_else(limit)?;
         let at = records.write(&[vec![NO_NODE; slots].as_bytes()])?;
         for offset in 0..=last {
@@ -119,4 +125,14 @@ impl Slots {
         }
         self.starts = starts;
     }
+}
+
+/// True when one entry holds the slots of these views.
+pub(super) fn fit(views: &[u32]) -> bool {
+    usize::try_from(last(views)).is_ok_and(|last| last < MAX_SLOTS)
+}
+
+/// The last slot of these views, of which the first one is 0.
+fn last(views: &[u32]) -> u32 {
+    views.iter().copied().max().unwrap_or_default()
 }
