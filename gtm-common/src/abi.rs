@@ -5,15 +5,16 @@
 //!
 //! ```text
 //! server -> LISTEN[place of its address and port]: the same, or not for us
-//! QNAME  -> NAME_BUCKETS -> NAMES[record]: types { QTYPE, view, slot }; if no such name: record.below of its closest encloser
-//! client -> LOCATION_DIRECTORY -> LOCATION_LINES -> class
-//! view + class -> VIEWS -> offset;  NAMES[slot + offset] -> BLOCKS[node]; or the entry tells the node itself
+//! QNAME  -> NAME_DISPLACEMENTS -> NAMES[record]: types { QTYPE, view, slot }; if no such name: record.below of its closest encloser
+//! client -> LOCATION -> class
+//! view + class -> VIEWS -> offset;  record[slot + offset] -> BLOCKS[node]; or the entry tells the node itself
 //! node: records (what follows the question), or a choice -> BLOCKS[node of a member]
 //! ```
 //!
 //! Every name that exists in a zone has a record, and so have the names above the zones up to the root: whatever is
-//! asked, the closest encloser has one. The slots of a name stand right before its record: where they are few, they
-//! come into the cache with it. A node of [`map::BLOCKS`] begins with a [`BlockHead`] or, told by its first byte, a
+//! asked, the closest encloser has one. The slots of a name stand right behind its record: where they are few, they
+//! come into the cache with it. What is large lies in *sheets*, each a map of its own: the kernel takes memory up to 32 KiB
+//! from its own mapping, which is of large pages, and larger memory from small ones (decision 13). A node of [`map::BLOCKS`] begins with a [`BlockHead`] or, told by its first byte, a
 //! [`ChoiceHead`]. It is written before any that refers to it, and a slot last, in one store. Below a slot there are at most
 //! two choices and then records.
 //!
@@ -27,13 +28,15 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 use crate::wire::rtype;
 
 /// Version of this layout.
-pub const ABI_VERSION: u32 = 5;
+pub const ABI_VERSION: u32 = 6;
 
 /// Name of the XDP program in the object.
 pub const PROGRAM: &str = "gtm";
+/// Name of the program that stores to slots, run by the daemon with a [`StoreHead`] and [`Store`]s as the packet.
+pub const STORE_PROGRAM: &str = "gtm_store";
 /// Symbol of the [`Settings`] in the object; it carries [`ABI_VERSION`], so that an object of another layout does not
 /// load.
-pub const SETTINGS_SYMBOL: &str = "SETTINGS_ABI_5";
+pub const SETTINGS_SYMBOL: &str = "SETTINGS_ABI_6";
 
 /// Names of the maps.
 pub mod map {
@@ -42,15 +45,13 @@ pub mod map {
     /// Longest prefix match over [`super::Trusted`] -> u32 (unused, zero): the senders whose client subnets are heeded, if
     /// [`super::ecs::LISTED`].
     pub const TRUSTED: &str = "TRUSTED";
-    /// Array of [`super::Bucket`], a power of two long.
-    pub const NAME_BUCKETS: &str = "NAME_BUCKETS";
-    /// Array of [`super::Page`]: name records and slots, addressed by [`super::PageRef`]. A slot is 32 bits: the
-    /// [`super::PageRef`] of the node that answers now, or [`super::NO_NODE`].
+    /// Array of [`crate::names::Displacements`], one for each sheet of [`NAMES`] that names are placed in by their hash.
+    pub const NAME_DISPLACEMENTS: &str = "NAME_DISPLACEMENTS";
+    /// Array of maps of one [`super::Sheet`] each: name records and slots, addressed by [`super::LineRef`]. A slot is 32
+    /// bits: the [`super::PageRef`] of the node that answers now, or [`super::NO_NODE`].
     pub const NAMES: &str = "NAMES";
-    /// Array of u64: two entries of the directory in each, [`crate::location::ENTRIES`] in all.
-    pub const LOCATION_DIRECTORY: &str = "LOCATION_DIRECTORY";
-    /// Array of [`crate::location::Line`]: what it leads to.
-    pub const LOCATION_LINES: &str = "LOCATION_LINES";
+    /// Array of maps of one [`super::Sheet`] each: what [`crate::location`] searches.
+    pub const LOCATION: &str = "LOCATION";
     /// Array of u32: what to add to a record's slot for each class, [`super::TypeEntry::view`] being the row.
     pub const VIEWS: &str = "VIEWS";
     /// Array of [`super::Page`]: records and choices, addressed by [`super::PageRef`].
@@ -69,16 +70,20 @@ pub struct Settings {
     pub listen_key: u64,
     /// Number of places of [`Listen`] less one; the number is a power of two.
     pub listen_mask: u32,
-    /// Number of name buckets less one; the number is a power of two.
-    pub bucket_mask: u32,
+    /// Sheets that names are placed in by their hash; those behind them hold records without a name of their own, and long ones.
+    pub name_sheets: u32,
+    /// Places of such a sheet. A name's hash leads to one; a record that does not fit is elsewhere.
+    pub places: u32,
+    /// Lines of a place.
+    pub place_lines: u32,
     /// Whose client subnets are heeded: one of [`ecs`].
     pub ecs: u32,
     /// 1 if errors have a code that says more (RFC 8914), else 0.
     pub extended_errors: u32,
     /// Bytes of the name server identifier (RFC 5001), at most [`MAX_NSID`]; 0 without one.
     pub nsid_len: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// Offset in bytes of the first line of a [`Sheet`], below 64: that lines are lines of the cache.
+    pub line_shift: u32,
     /// The identifier, as bytes in words, zeros behind it.
     pub nsid: [u64; MAX_NSID / 8],
 }
@@ -136,16 +141,16 @@ impl Listen {
     }
 }
 
-/// Where a record or block begins in an array of pages: page number and word within it.
+/// Where a node begins in an array of pages: page number and word within it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable)]
 #[repr(transparent)]
 pub struct PageRef(pub u32);
 
-/// Words of a page that a record or block can begin in.
+/// Words of a page that a node can begin in.
 pub const PAGE_WORDS: u32 = 8192;
-/// Words after these, so that a record or block that begins in the last word still lies within the page.
+/// Words after these, so that a node that begins in the last word still lies within the page.
 pub const PAGE_SLACK_WORDS: u32 = 544;
-/// One element of [`map::NAMES`] and [`map::BLOCKS`].
+/// One element of [`map::BLOCKS`].
 pub type Page = [u64; 8736];
 
 impl PageRef {
@@ -167,44 +172,97 @@ impl PageRef {
     }
 }
 
-/// One place of the name hash table; open addressing, linear probing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
-#[repr(C)]
-pub struct Bucket {
-    /// Upper half of the name's hash.
-    pub tag: u32,
-    /// The [`NameRecord`], or [`EMPTY_BUCKET`].
-    pub record: PageRef,
+/// Lines of a sheet.
+pub const SHEET_LINES: u32 = 495;
+/// Bytes of a line.
+pub const LINE_BYTES: u32 = 64;
+/// The one element of each map of [`map::NAMES`] and [`map::LOCATION`]: [`Settings::line_shift`] bytes, and lines. With what
+/// the kernel keeps before it, it is within 32 KiB.
+pub type Sheet = [u64; 3968];
+
+/// A line of a sheet.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable)]
+#[repr(transparent)]
+pub struct LineRef(pub u32);
+
+/// Bits of a line's number.
+const LINE_BITS: u32 = 9;
+/// Most sheets of a map.
+pub const MAX_SHEETS: u32 = (1 << (32 - LINE_BITS)) - 1;
+
+impl LineRef {
+    /// The reference to a line of a sheet; they are below [`SHEET_LINES`] and [`MAX_SHEETS`].
+    #[inline(always)]
+    pub const fn new(sheet: u32, line: u32) -> Self {
+        Self((sheet << LINE_BITS) | line)
+    }
+
+    /// Index of the sheet.
+    #[inline(always)]
+    pub const fn sheet(self) -> u32 {
+        self.0 >> LINE_BITS
+    }
+
+    /// Number of the line in it.
+    #[inline(always)]
+    pub const fn line(self) -> u32 {
+        self.0 & ((1 << LINE_BITS) - 1)
+    }
 }
 
-/// Marks a bucket without a name; the search ends there.
-pub const EMPTY_BUCKET: PageRef = PageRef(u32::MAX);
-/// How many neighbouring buckets a search looks at. The builder keeps every name within that distance and the tags in
-/// it distinct.
-pub const MAX_PROBES: u32 = 8;
+/// Last line that a record begins in, so that any head, name and types lie within the sheet.
+pub const LAST_RECORD_LINE: u32 = 484;
+
+/// Before the [`Store`]s that one run of [`STORE_PROGRAM`] does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
+#[repr(C)]
+pub struct StoreHead {
+    /// Their number, at most [`MAX_STORES`].
+    pub stores: u32,
+    /// Zero: a packet has at least an Ethernet header.
+    pub reserved: [u32; 3],
+}
+
+/// A slot, and what it holds from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
+#[repr(C)]
+pub struct Store {
+    /// Index of the sheet in [`map::NAMES`].
+    pub sheet: u32,
+    /// Place of the slot among those of the sheet, counted from its first line.
+    pub place: u32,
+    /// The slot.
+    pub node: PageRef,
+}
+
+/// Most stores of one run.
+pub const MAX_STORES: usize = 256;
 
 /// Most types that one name has answers of its own for.
 pub const MAX_TYPES: usize = 32;
 
-/// Head of a name record. The lower-cased QNAME follows in words, the last one padded with zeros, and then the
-/// [`TypeEntry`]s. A record that stands for the names below another one has no name of its own.
+/// Head of a name record. The lower-cased QNAME follows in words, the last one padded with zeros, then the
+/// [`TypeEntry`]s, and then the slots. A record that stands for the names below another one has no name of its own.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct NameRecord {
-    /// Length of the QNAME in bytes, root label included; 0 without a name.
+    /// Length of the QNAME in bytes, root label included; 0 without a name, and where there is no record.
     pub name_len: u16,
     /// The class of the name.
     pub class: u16,
     /// Number of types, at most [`MAX_TYPES`].
     pub types: u32,
-    /// The record of the names below this one that have none, or [`NOT_OURS`].
-    pub below: PageRef,
-    /// Zero.
-    pub reserved: u32,
+    /// The record of the names below this one that have none, or [`NOT_OURS`]; with [`ELSEWHERE`] the record itself.
+    pub below: LineRef,
+    /// [`ELSEWHERE`] or zero.
+    pub flags: u32,
 }
 
+/// The record is not here, but where [`NameRecord::below`] says.
+pub const ELSEWHERE: u32 = 1;
+
 /// There is no such record: the names lie in no zone.
-pub const NOT_OURS: PageRef = PageRef(u32::MAX);
+pub const NOT_OURS: LineRef = LineRef(u32::MAX);
 
 /// What a name answers to one type, or to all the others.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable)]
@@ -216,8 +274,8 @@ pub struct TypeEntry {
     pub flags: u16,
     /// Row of [`map::VIEWS`]: index of the element of class 0.
     pub view: u32,
-    /// The [`PageRef`] of the first slot in [`map::NAMES`]; the view's element of the client's class, below [`MAX_SLOTS`], is
-    /// added. With [`DIRECT`] that of the node, or [`NO_NODE`].
+    /// Number of the first slot, counted in slots from the start of the record; the view's element of the client's class, below
+    /// [`MAX_SLOTS`], is added. With [`DIRECT`] the [`PageRef`] of the node, or [`NO_NODE`].
     pub slot: u32,
 }
 
@@ -387,11 +445,19 @@ pub struct PerCpu {
 
 #[expect(clippy::as_conversions, reason = "conversions of constants cannot be done otherwise in a constant")]
 const _: () = {
-    assert!(size_of::<Settings>() == 40 + MAX_NSID);
+    assert!(size_of::<Settings>() == 48 + MAX_NSID);
     assert!(size_of::<Listen>() == 24);
-    assert!(MAX_SLOTS.is_power_of_two() && MAX_SLOTS * size_of::<PageRef>() <= PAGE_SLACK_WORDS as usize * 8);
+    assert!(MAX_SLOTS.is_power_of_two());
+    assert!(size_of::<Sheet>() == (SHEET_LINES * LINE_BYTES + 64) as usize && SHEET_LINES <= 1 << LINE_BITS);
+    assert!(
+        (LAST_RECORD_LINE * LINE_BYTES + (LINE_BYTES - 1)) as usize
+            + size_of::<NameRecord>()
+            + 256
+            + MAX_TYPES * size_of::<TypeEntry>()
+            <= size_of::<Sheet>()
+    );
+    assert!(size_of::<StoreHead>() == 16 && size_of::<Store>() == 12);
     assert!(size_of::<Trusted>() == 20);
-    assert!(size_of::<Bucket>() == 8);
     assert!(size_of::<TypeEntry>() == 12);
     assert!(size_of::<NameRecord>() == 16);
     assert!(size_of::<BlockHead>() == 16 && size_of::<ChoiceHead>() == 8);
@@ -399,10 +465,8 @@ const _: () = {
     assert!(size_of::<Member>() == 16);
     assert!(offset_of!(PerCpu, turns) == 256 + 512 + 128);
     assert!(size_of::<PerCpu>() == 256 + 512 + 128 + 4 * TURNS + 8 + 8 * GATHER_WORDS);
-    // A name record with its types, a choice, and all that copying records may touch, fit behind the last word they can
-    // begin in.
+    // A choice, and all that copying records may touch, fit behind the last word they can begin in.
     let slack = 8 * PAGE_SLACK_WORDS as usize;
-    assert!(size_of::<NameRecord>() + 256 + MAX_TYPES * size_of::<TypeEntry>() <= slack);
     assert!(size_of::<ChoiceHead>() + MAX_MEMBERS * size_of::<Member>() <= slack);
     assert!(size_of::<BlockHead>() + 2 * (MAX_POINTERS + 1) + MAX_ROTATION + 2048 + 64 <= slack);
     assert!(2048 + MAX_GATHERED + 8 <= 8 * GATHER_WORDS);

@@ -40,6 +40,8 @@ pub const fn is_client_v6(high: u64, low: u64) -> bool {
         || (high == 0 && (upper_of_low == 0 || upper_of_low == 0xffff)))
 }
 
+use crate::abi::LineRef;
+
 /// An IPv6 address as two numbers: BPF has no 128-bit arithmetic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct V6 {
@@ -70,8 +72,22 @@ pub const GLOBAL: u64 = 1;
 pub const GLOBAL_ENTRIES: u32 = 1 << V4_BITS;
 /// First directory entry of the whole IPv6 address space; that of `2000::/3` is not used.
 pub const OTHER_ENTRIES: u32 = GLOBAL_ENTRIES + (1 << (GLOBAL_BITS - OTHER_BITS));
-/// Entries of the directory, two in a word.
+/// Entries of the directory, two in a word. Its words stand in the first lines of each sheet.
 pub const ENTRIES: u32 = OTHER_ENTRIES + (1 << OTHER_BITS);
+/// Lines of the directory in one sheet.
+pub const DIRECTORY_LINES: u32 = 1 << DIRECTORY_BITS;
+const DIRECTORY_BITS: u32 = 8;
+/// Sheets that have such lines.
+pub const DIRECTORY_SHEETS: u32 = ENTRIES.div_ceil(ENTRIES_OF_LINE << DIRECTORY_BITS);
+/// Entries in a line.
+const ENTRIES_OF_LINE: u32 = 16;
+
+/// The line of an entry of the directory.
+#[inline(always)]
+const fn directory_line(entry: u32) -> LineRef {
+    let line = entry / ENTRIES_OF_LINE;
+    LineRef::new(line >> DIRECTORY_BITS, line & (DIRECTORY_LINES - 1))
+}
 
 /// The most cells of a search for an IPv6 address.
 const MAX_CELLS: u32 = 9;
@@ -184,10 +200,8 @@ impl Node {
 
 /// The parts of the table, in maps or in memory.
 pub trait Tables {
-    /// Two entries of the directory, that of the even number in the lower half.
-    fn directory(&self, word: u32) -> Option<u64>;
-    /// A line of nodes.
-    fn line(&self, number: u32) -> Option<&Line>;
+    /// A line of the directory or of nodes.
+    fn line(&self, line: LineRef) -> Option<&Line>;
 
     /// The same number, without its history: in the kernel, what keeps the verifier from following up every way through
     /// the search.
@@ -284,7 +298,7 @@ impl Sought {
         reason = "one half of the word is meant"
     )]
     fn start<T: Tables>(self, tables: &T) -> Option<Node> {
-        let pair = tables.directory(self.entry / 2)?;
+        let pair = at(tables, tables.line(directory_line(self.entry))?, self.entry / 2)?;
         Some(Node((pair >> (self.entry % 2 * 32)) as u32))
     }
 }
@@ -382,7 +396,7 @@ impl<'a> Look<'a> {
     #[inline(always)]
     #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "half of the word is meant")]
     fn at<A: Address, T: Tables>(tables: &'a T, Node(node): Node, chunk: u64) -> Option<Self> {
-        let line = tables.line((node & GRANULE_MASK) / GRANULES)?;
+        let line = tables.line(LineRef((node & GRANULE_MASK) / GRANULES))?;
         let word = node % GRANULES * GRANULE_WORDS;
         let kind = node >> KIND_SHIFT;
         let lanes = if A::BYTES && kind >= kind::BYTES8 { BYTES } else { QUARTERS };
@@ -421,7 +435,7 @@ impl<'a> Look<'a> {
     }
 }
 
-/// A word of a line.
+/// A word of a line, by the lower bits of its number.
 #[inline(always)]
 #[expect(clippy::as_conversions, reason = "widening")]
 fn at<T: Tables>(tables: &T, line: &Line, word: u32) -> Option<u64> {

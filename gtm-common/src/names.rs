@@ -65,20 +65,39 @@ impl NameHash {
         Self(mixed ^ (mixed >> 32))
     }
 
-    /// Lower half: which bucket.
+    /// The whole of it.
     #[inline(always)]
-    #[expect(clippy::as_conversions, reason = "thirty-two bits are left")]
-    pub const fn bucket(self) -> u32 {
-        (self.0 & 0xffff_ffff) as u32
+    pub const fn value(self) -> u64 {
+        self.0
     }
 
-    /// Upper half: the bucket's tag.
+    /// Index of the sheet that the name is placed in, of this many.
     #[inline(always)]
-    #[expect(clippy::as_conversions, reason = "thirty-two bits are left")]
-    pub const fn tag(self) -> u32 {
-        (self.0 >> 32) as u32
+    #[expect(clippy::as_conversions, reason = "less than their number")]
+    pub const fn sheet(self, sheets: u32) -> u32 {
+        (((self.0 >> 32) * sheets as u64) >> 32) as u32
+    }
+
+    /// Number of the sheet's [`Displacements`] that counts for the name.
+    #[inline(always)]
+    #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "a few bits are left")]
+    pub const fn group(self) -> usize {
+        self.0 as usize & (GROUPS - 1)
+    }
+
+    /// Number of the name's place in its sheet, of this many, with the displacement of its group.
+    #[inline(always)]
+    #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "half of it is meant")]
+    pub const fn place(self, displacement: u8, places: u32) -> u32 {
+        let displaced = self.0 as u32 ^ (displacement as u32).wrapping_mul(0x9e37_79b1);
+        ((displaced.wrapping_mul(0x85eb_ca6b) as u64 * places as u64) >> 32) as u32
     }
 }
+
+/// For each group of a sheet's names what, mixed with their hashes, leads each to a place of its own.
+pub type Displacements = [u8; GROUPS];
+/// Groups of names in a sheet, a power of two.
+pub const GROUPS: usize = 64;
 
 #[cfg(test)]
 mod tests {

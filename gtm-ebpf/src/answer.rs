@@ -1,15 +1,15 @@
 //! What a query is answered with: the node of its name and type, or of an error.
 
-use gtm_common::abi::{DIRECT, PageRef, PerCpu, TypeEntry, error_node};
+use gtm_common::abi::{DIRECT, LineRef, PageRef, PerCpu, TypeEntry, error_node};
 use gtm_common::counters::Outcome;
 use gtm_common::wire::{class, ede, rcode, rtype};
 
-use crate::choice::{self, Asked, Records};
+use crate::choice::Records;
 use crate::closest;
 use crate::edns::Edns;
 use crate::program::Query;
 use crate::question::Question;
-use crate::tables::{self, Suffix, forget_u32};
+use crate::tables::{self, Record, Suffix, forget_u32};
 
 /// An error, and the code that says more about it, or 0.
 #[derive(Clone, Copy)]
@@ -27,7 +27,7 @@ const NOT_OURS: Failure = Failure { rcode: rcode::REFUSED, extended_error: ede::
 #[derive(Clone, Copy)]
 pub(crate) struct Found {
     /// Its record, or that of the names below its closest encloser.
-    record: PageRef,
+    record: LineRef,
     /// The error that is answered, if there is no record.
     failure: Failure,
 }
@@ -43,12 +43,31 @@ pub(crate) struct Chosen {
     pub(crate) extended_error: u16,
 }
 
-/// Finds what is known of the name, or says why nothing answers.
+/// What is made of a query before it is known which records are sent.
+pub(crate) enum Choice {
+    /// The records are known.
+    Made,
+    /// A node with a choice, for the slot of this number; and the scope as far as the client's class goes.
+    Among { reference: PageRef, slot: u32, scope: u8 },
+}
+
+/// What is known of a name that has a record.
 #[inline(always)]
-pub(crate) fn find(query: &Query, cpu: *const PerCpu) -> Result<Found, Outcome> {
-    Ok(match find_record(&query.question, &query.edns, cpu)? {
+pub(crate) fn find_exact(query: &Query, cpu: *const PerCpu) -> Option<Found> {
+    let Query { question, edns, .. } = query;
+    if failure(question, edns).is_some() || question.qclass != class::IN {
+        return None;
+    }
+    let whole = Suffix { hash: question.hash, class: class::IN, start: 0, len: question.name_len };
+    tables::find_name(cpu, &whole).map(|record| Found { record, failure: NONE })
+}
+
+/// What is known of any other name.
+#[inline(always)]
+pub(crate) fn find_other(query: &Query) -> Result<Found, Outcome> {
+    Ok(match find_record(&query.question, &query.edns)? {
         Ok(record) => Found { record, failure: NONE },
-        Err(failure) => Found { record: PageRef(0), failure },
+        Err(failure) => Found { record: LineRef(0), failure },
     })
 }
 
@@ -59,28 +78,34 @@ pub(crate) fn choose(
     found: &Found,
     chosen: &mut Chosen,
     cpu: *mut PerCpu,
-) -> Result<(), Outcome> {
+) -> Result<Choice, Outcome> {
     let Query { frame, question, edns, .. } = query;
-    let (client, is_ecs) = tables::client(cpu, frame, edns);
-    let mut asked = Asked { cpu, slot: 0, client, is_ecs, scope: 0 };
+    let (mut slot, mut scope) = (0, 0);
     let (reference, extended_error) = match find_type(question, found, cpu)? {
         Err(failure) => (error_node(failure.rcode), failure.extended_error),
-        Ok(entry) if entry.flags & DIRECT != 0 => (PageRef(entry.slot), 0),
-        Ok(entry) => {
+        Ok((_, entry)) if entry.flags & DIRECT != 0 => (PageRef(entry.slot), 0),
+        Ok((record, entry)) => {
             let mut class = 0;
             if entry.is_tailored() {
-                (class, asked.scope) = tables::locate(cpu, client, is_ecs).ok_or(Outcome::PassedNoBlock)?;
+                let (client, is_ecs) = tables::client(cpu, frame, edns);
+                (class, scope) = tables::locate(cpu, client, is_ecs).ok_or(Outcome::PassedNoBlock)?;
             }
-            let slot = tables::slot(&entry, class).ok_or(Outcome::PassedNoBlock)?;
-            asked.slot = slot.number();
-            (tables::reference(slot).ok_or(Outcome::PassedNoBlock)?, 0)
+            let place = tables::slot(record, &entry, class).ok_or(Outcome::PassedNoBlock)?;
+            slot = place.number();
+            (tables::reference(place).ok_or(Outcome::PassedNoBlock)?, 0)
         }
     };
-    asked.slot = forget_u32(cpu, asked.slot);
+    slot = forget_u32(cpu, slot);
     let reference = PageRef(forget_u32(cpu, reference.0));
-    let (records, scope) = choice::choose(&asked, reference)?;
-    *chosen = Chosen { records, scope, extended_error };
-    Ok(())
+    chosen.extended_error = extended_error;
+    match Records::of(cpu, reference, slot).ok_or(Outcome::PassedNoBlock)? {
+        Some((records, is_tailored)) => {
+            chosen.records = records;
+            chosen.scope = if is_tailored { scope } else { 0 };
+            Ok(Choice::Made)
+        }
+        None => Ok(Choice::Among { reference, slot, scope }),
+    }
 }
 
 /// What the record says of the type, or an error in its place.
@@ -89,32 +114,21 @@ fn find_type(
     question: &Question,
     found: &Found,
     cpu: *const PerCpu,
-) -> Result<Result<TypeEntry, Failure>, Outcome> {
+) -> Result<Result<(Record, TypeEntry), Failure>, Outcome> {
     if found.failure.rcode != rcode::NOERROR {
         return Ok(Err(found.failure));
     }
     let record = tables::record(found.record).ok_or(Outcome::PassedNoBlock)?;
     // A name above the zones has no types.
-    Ok(tables::find_type(cpu, record, question.qtype).ok_or(NOT_OURS))
+    Ok(tables::find_type(cpu, record, question.qtype).map(|entry| (record, entry)).ok_or(NOT_OURS))
 }
 
-/// The record that answers, or an error in its place.
+/// The record that answers where the name has none, or an error in its place.
 #[inline(always)]
-fn find_record(
-    question: &Question,
-    edns: &Edns,
-    cpu: *const PerCpu,
-) -> Result<Result<PageRef, Failure>, Outcome> {
-    let failure = failure(question, edns);
-    if failure.is_none() && question.qclass == class::IN {
-        let whole = Suffix { hash: question.hash, class: class::IN, start: 0, len: question.name_len };
-        if let Some(record) = tables::find_name(cpu, &whole) {
-            return Ok(Ok(record));
-        }
-    }
+fn find_record(question: &Question, edns: &Edns) -> Result<Result<LineRef, Failure>, Outcome> {
     // What is found by its bytes is a name; of all others it is not known yet.
     let labels = if question.count == 0 { 0 } else { closest::labels(question.name_len)? };
-    match (failure, question.qclass) {
+    match (failure(question, edns), question.qclass) {
         (Some(failure), _) => Ok(Err(failure)),
         (None, class::IN) => closest::below(labels, question.name_len).map(|record| record.ok_or(NOT_OURS)),
         (None, class::CH) => Ok(closest::find_in_class(class::CH, question.name_len).ok_or(NOT_OURS)),

@@ -7,12 +7,11 @@ use gtm_common::abi::{
     Member, PageRef, PerCpu, kind,
 };
 use gtm_common::counters::Outcome;
-use gtm_common::location::V6;
 use gtm_common::pick::{self, Client, Draw, INNER, OUTER};
 use gtm_common::wire::flags;
 
 use crate::packet::opaque;
-use crate::tables::{self, forget, forget_u32};
+use crate::tables::{self, forget, forget_u32, from_numbers, numbers};
 
 /// All bits of the number of a member.
 const MEMBER_MASK: usize = MAX_MEMBERS - 1;
@@ -59,6 +58,18 @@ pub(crate) struct Answer {
 }
 
 impl Records {
+    /// Those of a node, and whether they depend on the client; `None` within where it has a choice instead.
+    #[inline(always)]
+    pub(crate) fn of(cpu: *mut PerCpu, reference: PageRef, counter: u32) -> Option<Option<(Self, bool)>> {
+        let head = block_head(tables::node(reference)?);
+        if head.kind != kind::RECORDS && head.kind != kind::UNTAILORED {
+            return Some(None);
+        }
+        let turn = if head.rotations > 1 { tables::turn(cpu, counter) } else { 0 };
+        let records = Self { reference, turn, gathered: 0, has_pointers: head.pointers > 0 };
+        Some(Some((records, head.kind == kind::RECORDS)))
+    }
+
     /// They and all that is told with them.
     #[inline(always)]
     pub(crate) fn answer(&self, cpu: *const PerCpu) -> Option<Answer> {
@@ -75,31 +86,18 @@ impl Records {
     }
 }
 
-/// Chooses among what a slot or an entry refers to; gives the scope of the client subnet as well.
+/// Chooses among what a node refers to; gives the scope of the client subnet as well.
 #[inline(always)]
-pub(crate) fn choose(asked: &Asked, reference: PageRef) -> Result<(Records, u8), Outcome> {
+pub(crate) fn choose_among(asked: &Asked, reference: PageRef) -> Result<(Records, u8), Outcome> {
     let node = tables::node(reference).ok_or(Outcome::PassedNoBlock)?;
-    let mut records = Records { reference, turn: 0, gathered: 0, has_pointers: false };
-    let mut scope = asked.scope;
-    let mut counter = asked.slot;
-    match block_head(node).kind {
-        kind::UNTAILORED => scope = 0,
-        kind::RECORDS => {}
-        kind::GATHER => {
-            records.gathered = gather(asked, reference)?;
-            return Ok((records, least_scope(asked, node)));
-        }
-        _ => {
-            scope = least_scope(asked, node);
-            (records.reference, counter) = descend(asked, reference, node)?;
-        }
+    let scope = least_scope(asked, node);
+    if block_head(node).kind == kind::GATHER {
+        let gathered = gather(asked, reference)?;
+        return Ok((Records { reference, turn: 0, gathered, has_pointers: false }, scope));
     }
-    let node = tables::node(PageRef(forget_u32(asked.cpu, records.reference.0)));
-    let head = block_head(node.ok_or(Outcome::PassedNoBlock)?);
-    records.has_pointers = head.pointers > 0;
-    if head.rotations > 1 {
-        records.turn = tables::turn(asked.cpu, counter);
-    }
+    let (reference, counter) = descend(asked, reference, node)?;
+    let records = Records::of(asked.cpu, PageRef(forget_u32(asked.cpu, reference.0)), counter);
+    let (records, _) = records.flatten().ok_or(Outcome::PassedNoBlock)?;
     Ok((records, scope))
 }
 
@@ -231,20 +229,6 @@ fn draw(reference: PageRef, client: Client) -> Option<usize> {
         }
     }
     Some(found)
-}
-
-/// A client as a function of its own takes it: a function's arguments are numbers.
-#[inline(always)]
-fn numbers(client: Client) -> (u64, u64, u32) {
-    match client {
-        Client::V4(address) => (u64::from(address), 0, 0),
-        Client::V6(V6 { high, low }) => (high, low, 1),
-    }
-}
-
-#[inline(always)]
-fn from_numbers(high: u64, low: u64, is_v6: u32) -> Client {
-    if is_v6 == 0 { Client::V4(high as u32) } else { Client::V6(V6 { high, low }) }
 }
 
 /// Puts the records of all members, one behind the other, into this CPU's room: at most as many as one answer holds. Their

@@ -3,7 +3,7 @@
 
 use core::ptr;
 
-use gtm_common::abi::{NOT_OURS, PageRef};
+use gtm_common::abi::{LineRef, NOT_OURS};
 use gtm_common::counters::Outcome;
 use gtm_common::names::MAX_WORDS;
 use gtm_common::wire::{MAX_LABEL, class};
@@ -51,11 +51,10 @@ extern "C" fn gtm_labels(name_len: u32) -> u32 {
 /// The record of all names that, like the QNAME of class IN, have none themselves and the same closest encloser; `None`
 /// when they lie in no zone.
 #[inline(always)]
-pub(crate) fn below(labels: u32, name_len: usize) -> Result<Option<PageRef>, Outcome> {
+pub(crate) fn below(labels: u32, name_len: usize) -> Result<Option<LineRef>, Outcome> {
     let closest = reference(gtm_closest(labels, name_len as u32)).ok_or(Outcome::PassedNoBlock)?;
     let closest = tables::record(closest).ok_or(Outcome::PassedNoBlock)?;
-    // SAFETY: a record lies within its page.
-    let below = unsafe { (*closest).below };
+    let below = closest.head().below;
     Ok(if below == NOT_OURS { None } else { Some(below) })
 }
 
@@ -93,7 +92,7 @@ extern "C" fn gtm_closest(labels: u32, name_len: u32) -> u32 {
 
 /// The record of the QNAME in another class than IN.
 #[inline(always)]
-pub(crate) fn find_in_class(class: u16, name_len: usize) -> Option<PageRef> {
+pub(crate) fn find_in_class(class: u16, name_len: usize) -> Option<LineRef> {
     reference(gtm_suffix(0, name_len as u32, u32::from(class)))
 }
 
@@ -116,6 +115,6 @@ extern "C" fn gtm_suffix(start: u32, name_len: u32, class: u32) -> u32 {
 }
 
 #[inline(always)]
-fn reference(record: u32) -> Option<PageRef> {
-    if record == NO_RECORD { None } else { Some(PageRef(record)) }
+fn reference(record: u32) -> Option<LineRef> {
+    if record == NO_RECORD { None } else { Some(LineRef(record)) }
 }

@@ -119,36 +119,37 @@ pub(crate) fn parse_options(
     packet: Packet,
     frame: &Frame,
     question: &Question,
-    mut parsed: Edns,
+    parsed: &mut Edns,
     cpu: *const PerCpu,
-) -> Result<Edns, Outcome> {
+) -> Result<(), Outcome> {
     let bad = Outcome::PassedBadEdns;
     // The masks take nothing away; the verifier knows nothing of what was kept.
     let (mut at, end) = ((question.end & OFFSET_MASK) + edns::OPT_LEN, frame.end & OFFSET_MASK);
     let heeds_ecs = tables::heeds_ecs(frame.sender);
-    let malformed = Edns { rcode: rcode::FORMERR, ..parsed };
+    let malformed =
+        |parsed: &mut Edns| *parsed = Edns { rcode: rcode::FORMERR, has_ecs: false, nsid: false, ..*parsed };
     for _ in 0..MAX_OPTIONS {
         if at == end {
-            return Ok(parsed);
+            return Ok(());
         }
         if at + OPTION_HEAD > end {
-            return Ok(malformed);
+            return Ok(malformed(parsed));
         }
         let code = u16::from_be(packet.load(at).ok_or(bad)?);
         let len = usize::from(u16::from_be(packet.load(at + 2).ok_or(bad)?));
         if at + OPTION_HEAD + len > end {
-            return Ok(malformed);
+            return Ok(malformed(parsed));
         }
         if code == edns::NSID {
             parsed.nsid = true;
         }
         if code == edns::ECS && heeds_ecs {
             if parsed.has_ecs {
-                return Ok(malformed);
+                return Ok(malformed(parsed));
             }
             match parse_ecs(packet, at, len, cpu) {
                 Some(ecs) => parsed.ecs = ecs,
-                None => return Ok(malformed),
+                None => return Ok(malformed(parsed)),
             }
             parsed.has_ecs = true;
         }
@@ -156,7 +157,7 @@ pub(crate) fn parse_options(
         parsed.nsid = forget_bool(cpu, parsed.nsid);
         at = forget(cpu, at + OPTION_HEAD + len, OFFSET_MASK);
     }
-    if at == end { Ok(parsed) } else { Err(Outcome::PassedManyOptions) }
+    if at == end { Ok(()) } else { Err(Outcome::PassedManyOptions) }
 }
 
 /// Reads one client subnet option: known family, scope zero, just the bytes of the prefix, the bits after it zero.

@@ -101,6 +101,15 @@ pub(crate) fn opaque(mut value: usize) -> usize {
     value
 }
 
+/// The same pointer, behind which everything may have changed as far as the compiler knows: what was stored there is loaded
+/// anew, and to the verifier it is any number.
+#[inline(always)]
+pub(crate) fn kept<T>(mut pointer: *mut T) -> *mut T {
+    // SAFETY: a register is moved to itself.
+    unsafe { asm!("{0} = {0}", inout(reg) pointer, options(nostack, preserves_flags)) };
+    pointer
+}
+
 /// Unsigned integers: every bit pattern is valid.
 pub(crate) trait Number: Copy {}
 impl Number for u8 {}

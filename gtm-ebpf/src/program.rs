@@ -6,16 +6,17 @@
 use aya_ebpf::bindings::{xdp_action, xdp_md};
 use aya_ebpf::macros::xdp;
 use aya_ebpf::programs::XdpContext;
-use gtm_common::abi::PerCpu;
+use gtm_common::abi::{MAX_STORES, PageRef, PerCpu, Store, StoreHead};
 use gtm_common::counters::Outcome;
 
 use crate::answer::{Chosen, Found};
+use crate::choice::Asked;
 use crate::edns::Edns;
 use crate::frame::{Frame, OFFSET_MASK};
-use crate::packet::{Packet, opaque};
+use crate::packet::{Packet, Window, kept, opaque};
 use crate::question::Question;
 use crate::reply::Layout;
-use crate::{answer, edns, frame, question, reply, tables};
+use crate::{answer, choice, edns, frame, question, reply, tables};
 
 /// A query.
 #[derive(Clone, Copy)]
@@ -43,6 +44,7 @@ const NEXT: u32 = u32::MAX;
 
 /// The XDP program.
 #[xdp(frags)]
+#[inline(always)]
 pub(crate) fn gtm(context: XdpContext) -> u32 {
     let (Some(cpu), Some(at_hand)) = (tables::per_cpu(), tables::at_hand()) else {
         return xdp_action::XDP_PASS;
@@ -50,7 +52,7 @@ pub(crate) fn gtm(context: XdpContext) -> u32 {
     let context = context.ctx;
     // The compiler would leave out the checks of what it sees the functions give; the verifier sees any number.
     let given = |outcome: u32| opaque(outcome as usize) as u32;
-    let mut outcome = given(gtm_read(context, cpu, at_hand));
+    let mut outcome = read(context, cpu, at_hand);
     // A name with a zero byte in a label has not ended there.
     if outcome == Outcome::PassedBadQuestion as u32 || outcome == Outcome::PassedBadEdns as u32 {
         outcome = given(gtm_reread(context, cpu, at_hand));
@@ -60,13 +62,13 @@ pub(crate) fn gtm(context: XdpContext) -> u32 {
         outcome = given(gtm_read_options(context, cpu, at_hand));
     }
     if outcome == NEXT {
-        outcome = given(gtm_find(cpu, at_hand));
+        outcome = find(cpu, kept(at_hand));
     }
     if outcome == NEXT {
-        outcome = given(gtm_choose(context, cpu, at_hand));
+        outcome = choose(cpu, kept(at_hand));
     }
     if outcome == NEXT {
-        outcome = given(gtm_reply(context, cpu, at_hand));
+        outcome = reply(context, cpu, kept(at_hand));
     }
     // SAFETY: `at_hand` points to this CPU's map value; whatever is written there are truths.
     let (has_pointers, has_subnet) =
@@ -116,14 +118,15 @@ fn end(cpu: *mut PerCpu, outcome: u32) -> u32 {
 }
 
 /// Reads the query but for the options of its OPT record.
-#[unsafe(no_mangle)]
-#[inline(never)]
-extern "C" fn gtm_read(context: *mut xdp_md, cpu: *mut PerCpu, at_hand: *mut AtHand) -> u32 {
+#[inline(always)]
+fn read(context: *mut xdp_md, cpu: *mut PerCpu, at_hand: *mut AtHand) -> u32 {
     let context = XdpContext::new(context);
     step(cpu, at_hand, |AtHand { query, .. }| {
         let packet = Packet::new(&context);
         let frame = frame::parse(packet, cpu)?;
-        if !packet.is_whole(&context) {
+        // Only behind padding there is more of the frame than we see. Should it go on right behind the datagram all the
+        // same, a longer answer has no room in this buffer and is dropped, and what follows another is no part of it.
+        if opaque(frame.end ^ packet.len()) != 0 && !packet.is_whole(&context) {
             return Err(Outcome::PassedNotUdp);
         }
         query.frame = frame;
@@ -154,42 +157,79 @@ extern "C" fn gtm_reread(context: *mut xdp_md, cpu: *mut PerCpu, at_hand: *mut A
 extern "C" fn gtm_read_options(context: *mut xdp_md, cpu: *mut PerCpu, at_hand: *mut AtHand) -> u32 {
     step(cpu, at_hand, |AtHand { query: Query { frame, question, edns, .. }, .. }| {
         let packet = Packet::new(&XdpContext::new(context));
-        *edns = edns::parse_options(packet, frame, question, *edns, cpu)?;
-        Ok(())
+        edns::parse_options(packet, frame, question, edns, cpu)
     })
 }
 
 /// Finds what is known of the name.
-#[unsafe(no_mangle)]
-#[inline(never)]
-extern "C" fn gtm_find(cpu: *mut PerCpu, at_hand: *mut AtHand) -> u32 {
-    step(cpu, at_hand, |AtHand { query, found, .. }| {
-        *found = answer::find(query, cpu)?;
-        Ok(())
-    })
-}
-
-/// Chooses what answers, and gives the frame the length of the answer.
-#[unsafe(no_mangle)]
-#[inline(never)]
-extern "C" fn gtm_choose(context: *mut xdp_md, cpu: *mut PerCpu, at_hand: *mut AtHand) -> u32 {
-    step(cpu, at_hand, |AtHand { query, found, chosen, layout }| {
-        answer::choose(query, found, chosen, cpu)?;
-        *layout = reply::make_room(&XdpContext::new(context), query, chosen, cpu)?;
-        Ok(())
-    })
-}
-
-/// Writes the answer in place, but for its pointers and the client subnet.
-#[unsafe(no_mangle)]
-#[inline(never)]
-extern "C" fn gtm_reply(context: *mut xdp_md, cpu: *mut PerCpu, at_hand: *mut AtHand) -> u32 {
-    if cpu.is_null() || at_hand.is_null() {
-        return Outcome::DroppedInternal as u32;
+#[inline(always)]
+fn find(cpu: *mut PerCpu, at_hand: *mut AtHand) -> u32 {
+    // SAFETY: `at_hand` points to this CPU's map value, which is ours while a packet is at hand.
+    let AtHand { query, found, .. } = unsafe { &mut *at_hand };
+    match answer::find_exact(query, cpu) {
+        Some(exact) => {
+            *found = exact;
+            NEXT
+        }
+        None => opaque(gtm_find_other(cpu, at_hand) as usize) as u32,
     }
-    // SAFETY: `at_hand` points to this CPU's map value, written before. Shared: of what nobody else can change the compiler
-    // makes copies, which the verifier follows twice as long.
-    reply::send(&XdpContext::new(context), unsafe { &*at_hand }, cpu) as u32
+}
+
+/// The same for names without a record.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn gtm_find_other(cpu: *mut PerCpu, at_hand: *mut AtHand) -> u32 {
+    step(cpu, at_hand, |AtHand { query, found, .. }| {
+        *found = answer::find_other(query)?;
+        Ok(())
+    })
+}
+
+/// Chooses what answers.
+#[inline(always)]
+fn choose(cpu: *mut PerCpu, at_hand: *mut AtHand) -> u32 {
+    // SAFETY: `at_hand` points to this CPU's map value, which is ours while a packet is at hand.
+    let AtHand { query, found, chosen, .. } = unsafe { &mut *at_hand };
+    match answer::choose(query, found, chosen, cpu) {
+        Ok(answer::Choice::Made) => NEXT,
+        Ok(answer::Choice::Among { reference, slot, scope }) => {
+            opaque(gtm_choose_among(cpu, at_hand, reference.0, slot, u32::from(scope)) as usize) as u32
+        }
+        Err(outcome) => outcome as u32,
+    }
+}
+
+/// The same where there is a choice.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn gtm_choose_among(
+    cpu: *mut PerCpu,
+    at_hand: *mut AtHand,
+    reference: u32,
+    slot: u32,
+    scope: u32,
+) -> u32 {
+    step(cpu, at_hand, |AtHand { query, chosen, .. }| {
+        let (client, is_ecs) = tables::client(cpu, &query.frame, &query.edns);
+        let asked = Asked { cpu, slot, client, is_ecs, scope: scope as u8 };
+        (chosen.records, chosen.scope) = choice::choose_among(&asked, PageRef(reference))?;
+        Ok(())
+    })
+}
+
+/// Gives the frame the length of the answer, and writes that in place, but for its pointers and the client subnet.
+#[inline(always)]
+fn reply(context: *mut xdp_md, cpu: *mut PerCpu, at_hand: *mut AtHand) -> u32 {
+    let context = XdpContext::new(context);
+    // SAFETY: `at_hand` points to this CPU's map value, which is ours while a packet is at hand.
+    let AtHand { query, chosen, layout, .. } = unsafe { &mut *at_hand };
+    match reply::make_room(&context, query, chosen, cpu) {
+        Ok(made) => *layout = made,
+        Err(outcome) => return outcome as u32,
+    }
+    // SAFETY: as above. Shared: of what nobody else can change the compiler makes copies, which the verifier follows
+    // twice as long.
+    reply::send(&context, unsafe { &*at_hand }, cpu) as u32
 }
 
 /// Puts the compression pointers of the answer right; gives the outcome that it is given.
@@ -236,6 +276,28 @@ fn finish(
         Some(()) => outcome,
         None => Outcome::DroppedInternal as u32,
     }
+}
+
+/// Stores to slots, all or up to one that is not there: the daemon cannot map the memory that they are in. Gives
+/// `XDP_PASS` when all are stored.
+#[xdp]
+pub(crate) fn gtm_store(context: XdpContext) -> u32 {
+    let packet = Packet::new(&context);
+    store(packet).map_or(xdp_action::XDP_ABORTED, |()| xdp_action::XDP_PASS)
+}
+
+#[inline(always)]
+fn store(packet: Packet) -> Option<()> {
+    let stores = packet.load::<u32>(0)? as usize;
+    for number in 0..MAX_STORES {
+        if number >= stores {
+            break;
+        }
+        let at = opaque(size_of::<StoreHead>() + number * size_of::<Store>());
+        let store: Window<{ size_of::<Store>() }> = packet.window(at)?;
+        tables::store(store.load::<u32, 0>(), store.load::<u32, 4>(), PageRef(store.load::<u32, 8>()))?;
+    }
+    Some(())
 }
 
 /// The licence the kernel asks for: some helpers are for GPL-compatible programs.

@@ -2,15 +2,17 @@
 
 use core::ptr;
 
-use aya_ebpf::macros::map;
+use aya_ebpf::btf_maps::{Array as BtfArray, ArrayOfMaps};
+use aya_ebpf::macros::{btf_map, map};
 use aya_ebpf::maps::lpm_trie::{Key, LpmTrie};
 use aya_ebpf::maps::{Array, PerCpuArray};
 use gtm_common::abi::{
-    Bucket, EMPTY_BUCKET, Listen, MAX_NSID, MAX_PROBES, MAX_SLOTS, MAX_TYPES, NO_NODE, NameRecord, Page,
-    PageRef, PerCpu, Settings, TRUSTED_FAMILY_BITS, TURNS, Trusted, TypeEntry, ecs,
+    ELSEWHERE, LAST_RECORD_LINE, LINE_BYTES, LineRef, Listen, MAX_NSID, MAX_SLOTS, MAX_TYPES, NO_NODE,
+    NameRecord, Page, PageRef, PerCpu, SHEET_LINES, Settings, Sheet, TRUSTED_FAMILY_BITS, TURNS, Trusted,
+    TypeEntry, ecs,
 };
 use gtm_common::location::{self, Line, V6};
-use gtm_common::names::{MAX_WORDS, NameHash};
+use gtm_common::names::{Displacements, GROUPS, MAX_WORDS, NameHash};
 use gtm_common::pick::Client;
 use gtm_common::wire::edns::FAMILY_IPV4;
 
@@ -28,13 +30,11 @@ static LISTEN: Array<Listen> = Array::with_max_entries(1, MMAPABLE);
 #[map]
 static TRUSTED: LpmTrie<Trusted, u32> = LpmTrie::with_max_entries(1, 0);
 #[map]
-static NAME_BUCKETS: Array<Bucket> = Array::with_max_entries(1, MMAPABLE);
-#[map]
-static NAMES: Array<Page> = Array::with_max_entries(1, MMAPABLE);
-#[map]
-static LOCATION_DIRECTORY: Array<u64> = Array::with_max_entries(1, MMAPABLE);
-#[map]
-static LOCATION_LINES: Array<Line> = Array::with_max_entries(1, MMAPABLE);
+static NAME_DISPLACEMENTS: Array<Displacements> = Array::with_max_entries(1, MMAPABLE);
+#[btf_map]
+static NAMES: Sheets = Sheets::new();
+#[btf_map]
+static LOCATION: Sheets = Sheets::new();
 #[map]
 static VIEWS: Array<u32> = Array::with_max_entries(1, MMAPABLE);
 #[map]
@@ -42,27 +42,32 @@ static BLOCKS: Array<Page> = Array::with_max_entries(1, MMAPABLE);
 #[map]
 static PER_CPU: PerCpuArray<PerCpu> = PerCpuArray::with_max_entries(1, 0);
 
+/// Maps of one sheet each.
+type Sheets = ArrayOfMaps<BtfArray<Sheet, 1>, 1>;
+
 /// What one part of the program leaves to the next; nobody else looks at it.
 #[map]
 static AT_HAND: PerCpuArray<AtHand> = PerCpuArray::with_max_entries(1, 0);
 
 #[unsafe(no_mangle)]
-static SETTINGS_ABI_5: Settings = Settings {
+static SETTINGS_ABI_6: Settings = Settings {
     hash_key: 0,
     listen_key: 0,
     listen_mask: 0,
-    bucket_mask: 0,
+    name_sheets: 0,
+    places: 0,
+    place_lines: 0,
     ecs: 0,
     extended_errors: 0,
     nsid_len: 0,
-    reserved: 0,
+    line_shift: 0,
     nsid: [0; MAX_NSID / 8],
 };
 
 macro_rules! setting {
     ($field:ident) => {
         // SAFETY: a static is always there; volatile, because the loader writes the value after compilation.
-        unsafe { ptr::read_volatile(ptr::addr_of!(SETTINGS_ABI_5.$field)) }
+        unsafe { ptr::read_volatile(ptr::addr_of!(SETTINGS_ABI_6.$field)) }
     };
 }
 
@@ -88,7 +93,7 @@ pub(crate) fn nsid_len() -> usize {
 #[inline(always)]
 pub(crate) fn nsid_word(word: usize) -> u64 {
     // SAFETY: a static is always there, and the mask keeps the index below the length of the array; volatile as above.
-    unsafe { ptr::addr_of!(SETTINGS_ABI_5.nsid).cast::<u64>().add(word & (MAX_NSID / 8 - 1)).read_volatile() }
+    unsafe { ptr::addr_of!(SETTINGS_ABI_6.nsid).cast::<u64>().add(word & (MAX_NSID / 8 - 1)).read_volatile() }
 }
 
 /// True when the client subnets of this sender are heeded.
@@ -173,44 +178,80 @@ pub(crate) struct Suffix {
     pub(crate) len: usize,
 }
 
-/// The record of a name. Within the buckets that a search looks at, tags are distinct: there is one record to compare.
+/// Where a name's record is: there is one place to look at.
 #[inline(always)]
-pub(crate) fn find_name(cpu: *const PerCpu, suffix: &Suffix) -> Option<PageRef> {
-    let mask = setting!(bucket_mask);
-    let mut found = EMPTY_BUCKET;
-    for probe in 0..MAX_PROBES {
-        let bucket = NAME_BUCKETS.get(suffix.hash.bucket().wrapping_add(probe) & mask)?;
-        if bucket.record == EMPTY_BUCKET || bucket.tag == suffix.hash.tag() {
-            found = bucket.record;
-            break;
-        }
+pub(crate) fn find_name(cpu: *const PerCpu, suffix: &Suffix) -> Option<LineRef> {
+    let sheet = suffix.hash.sheet(setting!(name_sheets));
+    let displacements = NAME_DISPLACEMENTS.get_ptr(sheet)?.cast::<u8>();
+    // SAFETY: there is one for each group; the mask takes nothing away.
+    let displacement = unsafe { displacements.add(suffix.hash.group() & (GROUPS - 1)).read() };
+    let place = suffix.hash.place(displacement, setting!(places));
+    let here = LineRef::new(sheet, place * setting!(place_lines));
+    let place = record(here)?;
+    let head = place.head();
+    if head.flags & ELSEWHERE == 0 {
+        return is_name(place, cpu, suffix).then_some(here);
     }
-    let found = PageRef(forget_u32(cpu, found.0));
+    let found = LineRef(forget_u32(cpu, head.below.0));
     is_name(record(found)?, cpu, suffix).then_some(found)
+}
+
+/// A record.
+#[derive(Clone, Copy)]
+pub(crate) struct Record {
+    sheet: *const u8,
+    /// Its offset in bytes, at most that of the last line that one begins in.
+    at: usize,
+}
+
+impl Record {
+    #[inline(always)]
+    fn start(self) -> *const NameRecord {
+        // SAFETY: it lies within its sheet.
+        unsafe { self.sheet.add(self.at) }.cast()
+    }
+
+    /// Its head.
+    #[inline(always)]
+    pub(crate) fn head(self) -> NameRecord {
+        // SAFETY: it lies within its sheet.
+        unsafe { self.start().read_unaligned() }
+    }
 }
 
 /// The record that a reference stands for.
 #[inline(always)]
-pub(crate) fn record(reference: PageRef) -> Option<*const NameRecord> {
-    element(&NAMES, reference).map(<*const u64>::cast)
+pub(crate) fn record(reference: LineRef) -> Option<Record> {
+    let sheet = NAMES.get_value_ptr_mut(reference.sheet(), &0)?;
+    let line = opaque(reference.line() as usize);
+    if line > LAST_RECORD_LINE as usize {
+        return None;
+    }
+    Some(Record { sheet: sheet.cast(), at: line_offset(opaque(line)) })
+}
+
+/// Offset in bytes of a line in its sheet.
+#[inline(always)]
+fn line_offset(line: usize) -> usize {
+    // Opaque, or the compiler joins by "or" what it knows to have no bits in common, of which the verifier knows no bound.
+    line * LINE_BYTES as usize + opaque(setting!(line_shift) as usize & (LINE_BYTES as usize - 1))
 }
 
 /// Compares class and whole lower-cased name.
 #[inline(always)]
-fn is_name(record: *const NameRecord, cpu: *const PerCpu, suffix: &Suffix) -> bool {
-    // SAFETY: a record lies within its page.
-    let head = unsafe { record.read() };
+fn is_name(record: Record, cpu: *const PerCpu, suffix: &Suffix) -> bool {
+    let head = record.head();
     if usize::from(head.name_len) != suffix.len || head.class != suffix.class {
         return false;
     }
-    // SAFETY: the page has room for the longest name after any record head.
-    let stored = unsafe { record.add(1) }.cast::<u64>();
+    // SAFETY: the sheet has room for the longest name after any record head.
+    let stored = unsafe { record.start().add(1) }.cast::<u64>();
     for word in 0..MAX_WORDS {
         if word * 8 >= opaque(suffix.len) {
             break;
         }
         // SAFETY: there is room for `MAX_WORDS` words.
-        if unsafe { *stored.add(word) } != name_word(cpu, suffix.start, word) {
+        if unsafe { stored.add(word).read_unaligned() } != name_word(cpu, suffix.start, word) {
             return false;
         }
     }
@@ -229,12 +270,12 @@ pub(crate) fn name_word(cpu: *const PerCpu, start: usize, word: usize) -> u64 {
 
 /// What a record answers to this QTYPE.
 #[inline(always)]
-pub(crate) fn find_type(cpu: *const PerCpu, record: *const NameRecord, qtype: u16) -> Option<TypeEntry> {
-    // SAFETY: a record lies within its page.
-    let head = unsafe { record.read() };
-    let name_len = usize::from(head.name_len).next_multiple_of(8) & 0x1ff;
-    // SAFETY: behind any head the page has room for the longest name and as many types as there can be.
-    let types = unsafe { record.add(1).cast::<u8>().add(name_len).cast::<TypeEntry>() };
+pub(crate) fn find_type(cpu: *const PerCpu, record: Record, qtype: u16) -> Option<TypeEntry> {
+    let head = record.head();
+    // The mask takes nothing away.
+    let name_len = (usize::from(head.name_len) & 0xff).next_multiple_of(8);
+    // SAFETY: behind any head the sheet has room for the longest name and as many types as there can be.
+    let types = unsafe { record.start().add(1).cast::<u8>().add(name_len).cast::<TypeEntry>() };
     let mut found = MAX_TYPES;
     for index in 0..MAX_TYPES {
         if index >= opaque(head.types as usize) {
@@ -258,13 +299,16 @@ struct Location(*const PerCpu);
 
 impl location::Tables for Location {
     #[inline(always)]
-    fn directory(&self, word: u32) -> Option<u64> {
-        LOCATION_DIRECTORY.get(word).copied()
-    }
-
-    #[inline(always)]
-    fn line(&self, number: u32) -> Option<&Line> {
-        LOCATION_LINES.get(number)
+    fn line(&self, reference: LineRef) -> Option<&Line> {
+        let sheet = LOCATION.get_value_ptr_mut(reference.sheet(), &0)?.cast::<u8>();
+        let line = opaque(reference.line() as usize);
+        if line >= SHEET_LINES as usize {
+            return None;
+        }
+        // SAFETY: the line lies within the sheet.
+        let line = unsafe { sheet.add(line_offset(opaque(line))) }.cast::<Line>();
+        // SAFETY: as above; values of maps are aligned to eight bytes, and nobody writes to them.
+        Some(unsafe { &*line })
     }
 
     #[inline(always)]
@@ -296,59 +340,120 @@ pub(crate) fn client(cpu: *const PerCpu, frame: &Frame, edns: &Edns) -> (Client,
 /// Class of the client and, for an ECS client, the scope.
 #[inline(always)]
 pub(crate) fn locate(cpu: *const PerCpu, client: Client, is_ecs: bool) -> Option<(u32, u8)> {
+    let class = match client {
+        Client::V4(address) => location::locate(&Location(cpu), address)?,
+        Client::V6(V6 { high, low }) => told(gtm_locate_v6(high, low))?,
+    };
+    let scope = match client {
+        _ if !is_ecs => 0,
+        Client::V4(address) => told(gtm_scope_v4(address))?,
+        Client::V6(V6 { high, low }) => told(gtm_scope_v6(high, low))?,
+    };
+    Some((class, scope as u8))
+}
+
+/// What the functions below give for broken tables.
+const UNKNOWN: u32 = u32::MAX;
+
+#[inline(always)]
+fn told(number: u32) -> Option<u32> {
+    if number == UNKNOWN { None } else { Some(number) }
+}
+
+/// The class of an IPv6 client, as a function that the verifier goes through by itself, as it does through the next two.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn gtm_locate_v6(high: u64, low: u64) -> u32 {
+    per_cpu().and_then(|cpu| location::locate(&Location(cpu), V6 { high, low })).unwrap_or(UNKNOWN)
+}
+
+/// The scope of an IPv4 client.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn gtm_scope_v4(address: u32) -> u32 {
+    per_cpu().and_then(|cpu| location::scope(&Location(cpu), address)).unwrap_or(UNKNOWN)
+}
+
+/// The scope of an IPv6 client.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn gtm_scope_v6(high: u64, low: u64) -> u32 {
+    per_cpu().and_then(|cpu| location::scope(&Location(cpu), V6 { high, low })).unwrap_or(UNKNOWN)
+}
+
+/// A client as a function of its own takes it: a function's arguments are numbers.
+#[inline(always)]
+pub(crate) fn numbers(client: Client) -> (u64, u64, u32) {
     match client {
-        Client::V4(address) => locate_one(cpu, address, is_ecs),
-        Client::V6(address) => locate_one(cpu, address, is_ecs),
+        Client::V4(address) => (u64::from(address), 0, 0),
+        Client::V6(V6 { high, low }) => (high, low, 1),
     }
 }
 
+/// The client that [`numbers`] tell of.
 #[inline(always)]
-fn locate_one<A: location::Address>(cpu: *const PerCpu, address: A, is_ecs: bool) -> Option<(u32, u8)> {
-    let table = Location(cpu);
-    let class = location::locate(&table, address)?;
-    let scope = if is_ecs { location::scope(&table, address)? } else { 0 };
-    Some((class, forget(cpu, scope as usize, 0xff) as u8))
+pub(crate) fn from_numbers(high: u64, low: u64, is_v6: u32) -> Client {
+    if is_v6 == 0 { Client::V4(high as u32) } else { Client::V6(V6 { high, low }) }
 }
 
 /// A slot of a name.
 #[derive(Clone, Copy)]
 pub(crate) struct Slot {
-    /// The first one of its entry.
-    first: PageRef,
-    /// How many come before it.
-    offset: u32,
+    record: Record,
+    /// How many come before it in the sheet.
+    place: usize,
 }
 
 impl Slot {
     /// A number that other slots nearby do not have.
     #[inline(always)]
     pub(crate) fn number(self) -> u32 {
-        self.first.0.wrapping_mul(2).wrapping_add(self.offset)
+        self.place as u32
     }
 }
 
 /// The slot that answers this entry for a class.
 #[inline(always)]
-pub(crate) fn slot(entry: &TypeEntry, class: u32) -> Option<Slot> {
-    let offset = VIEWS.get(entry.view.wrapping_add(class))?;
-    Some(Slot { first: PageRef(entry.slot), offset: *offset })
+pub(crate) fn slot(record: Record, entry: &TypeEntry, class: u32) -> Option<Slot> {
+    let offset = *VIEWS.get(entry.view.wrapping_add(class))? as usize & (MAX_SLOTS - 1);
+    Some(Slot { record, place: record.at / size_of::<PageRef>() + entry.slot as usize + offset })
 }
 
 /// What a slot refers to; `None` when the kernel does not answer.
 #[inline(always)]
 pub(crate) fn reference(slot: Slot) -> Option<PageRef> {
-    let slots = element(&NAMES, slot.first)?.cast::<PageRef>();
-    // SAFETY: behind any word that a run of slots can begin in, its page has room for as many as there can be.
-    let place = unsafe { slots.add(slot.offset as usize & (MAX_SLOTS - 1)) };
-    // SAFETY: as above; volatile, because the daemon stores to it at any time.
+    let place = opaque(slot.place);
+    if place >= size_of::<Sheet>() / size_of::<PageRef>() {
+        return None;
+    }
+    // SAFETY: the place lies within the sheet.
+    let place = unsafe { slot.record.sheet.cast::<PageRef>().add(opaque(place)) };
+    // SAFETY: as above; volatile, because it is stored to at any time.
     let reference = unsafe { place.read_volatile() };
     if reference == NO_NODE { None } else { Some(reference) }
+}
+
+/// Stores to a slot; `None` where there is none.
+#[inline(always)]
+pub(crate) fn store(sheet: u32, place: u32, node: PageRef) -> Option<()> {
+    let sheet = NAMES.get_value_ptr_mut(sheet, &0)?;
+    let place = opaque(place as usize + line_offset(0) / size_of::<PageRef>());
+    if place >= size_of::<Sheet>() / size_of::<PageRef>() {
+        return None;
+    }
+    // SAFETY: the place lies within the sheet.
+    let place = unsafe { sheet.cast::<PageRef>().add(opaque(place)) };
+    // SAFETY: as above; volatile, so that it is one store.
+    unsafe { place.write_volatile(node) };
+    Some(())
 }
 
 /// The node that a reference stands for.
 #[inline(always)]
 pub(crate) fn node(reference: PageRef) -> Option<*const u64> {
-    element(&BLOCKS, reference)
+    let page = BLOCKS.get_ptr(reference.page())?.cast::<u64>();
+    // SAFETY: the word is below `PAGE_WORDS`, and so within the page.
+    Some(unsafe { page.add(reference.word() as usize) })
 }
 
 /// Takes the next turn of this counter; counters share their places by their lower bits.
@@ -361,12 +466,4 @@ pub(crate) fn turn(cpu: *mut PerCpu, counter: u32) -> u32 {
     // SAFETY: as above.
     unsafe { *place = turn.wrapping_add(1) };
     turn
-}
-
-/// The word that a page reference stands for.
-#[inline(always)]
-fn element(pages: &Array<Page>, reference: PageRef) -> Option<*const u64> {
-    let page = pages.get_ptr(reference.page())?.cast::<u64>();
-    // SAFETY: the word is below `PAGE_WORDS`, and so within the page.
-    Some(unsafe { page.add(reference.word() as usize) })
 }

@@ -9,19 +9,22 @@ use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::programs::{ProgramFd, ProgramInfo, TestRun, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfError, EbpfLoader};
 use gtm_common::abi::{
-    self, Bucket, Listen, MAX_NSID, NO_NODE, Page, PageRef, Settings, TRUSTED_FAMILY_BITS, Trusted, map,
+    self, LineRef, Listen, MAX_NSID, NO_NODE, Page, PageRef, Settings, Sheet, TRUSTED_FAMILY_BITS, Trusted,
+    map,
 };
-use gtm_common::location::Line;
+use gtm_common::names::Displacements;
 use zerocopy::IntoBytes;
 
 use super::blocks::{Batch, Blocks};
 use super::counters::{self, Counters};
 use super::listen::Served;
 use super::mapped::MappedArray;
-use super::names::NameTable;
+use super::names::{NameTable, RecordId};
 use super::plan::Plan;
+use super::sheets::Sheets;
 use super::slots::Slots;
-use super::{DataplaneError, error, kernel, sample};
+use super::stores::Stores;
+use super::{DataplaneError, alignment, error, kernel, sample};
 use crate::config::model::{Dns, EcsTrust, Prefix};
 use crate::decision::AnswerTable;
 use crate::server::Tables;
@@ -34,7 +37,8 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/gt
 pub struct Generation {
     object: Ebpf,
     tables: Arc<Tables>,
-    values: MappedArray,
+    /// Where each record is.
+    places: Vec<LineRef>,
     slots: Slots,
     blocks: Blocks,
     hash_key: u64,
@@ -49,41 +53,50 @@ impl Generation {
         table: &AnswerTable,
     ) -> Result<Self, DataplaneError> {
         let Plan { names: records, slots, mut blocks } = Plan::new(tables, table)?;
-        // What the slots answer now is placed beforehand, so that the map is made for it.
-        let all = || 0..u32::try_from(table.slots.len()).unwrap_or(u32::MAX);
-        place(&mut blocks, tables, &slots, table, all(), |_, _| Ok(()))?;
+        let line_shift = alignment::line_shift();
         // Keys come from where the standard library takes the seeds of its hash maps.
-        let names = NameTable::new(&records, || RandomState::new().hash_one(0u8))?;
+        let names = NameTable::new(&records, line_shift, || RandomState::new().hash_one(0u8))?;
+        let NameTable { key: hash_key, displacements, division, places, sheets: mut name_sheets } = names;
+        // What the slots answer now is placed beforehand, so that the map of blocks is made for it.
+        let all = 0..u32::try_from(table.slots.len()).unwrap_or(u32::MAX);
+        place(&mut blocks, tables, &slots, table, all, |record, number, node| {
+            if let Some(place) = place_of(&places, record) {
+                name_sheets.write(place, number * size_of::<PageRef>(), node.as_bytes(), line_shift);
+            }
+        })?;
         let trusted = match &tables.dns().ecs {
             EcsTrust::Prefixes(prefixes) => prefixes.as_slice(),
             EcsTrust::Always | EcsTrust::Never => &[],
         };
         let served = Served::new(listen, || RandomState::new().hash_one(0u8))?;
-        let settings = settings(tables.dns(), &names, &served)?;
-        let location = &table.location;
+        let settings = Settings {
+            hash_key,
+            name_sheets: length("name sheets", displacements.len())?,
+            places: division.places,
+            place_lines: division.place_lines,
+            line_shift,
+            ..settings(tables.dns(), &served)?
+        };
+        let location = Sheets::of_lines(&table.location.lines, line_shift);
         let sizes = [
             Size::of::<Listen>(map::LISTEN, "served addresses", served.places.len())?,
             Size::of::<Trusted>(map::TRUSTED, "trusted prefixes", trusted.len())?,
-            Size::of::<Bucket>(map::NAME_BUCKETS, "name buckets", names.buckets.len())?,
-            Size::pages(map::NAMES, records.pages.cursor().pages()),
-            Size::of::<u64>(map::LOCATION_DIRECTORY, "directory of locations", location.directory.len())?,
-            Size::of::<Line>(map::LOCATION_LINES, "locations", location.lines.len())?,
+            Size::of::<Displacements>(map::NAME_DISPLACEMENTS, "name sheets", displacements.len())?,
+            Size::of::<Sheet>(map::NAMES, "name sheets", name_sheets.len())?,
+            Size::of::<Sheet>(map::LOCATION, "locations", location.len())?,
             Size::of::<u32>(map::VIEWS, "views", table.views.len())?,
             Size::pages(map::BLOCKS, blocks.pages()),
         ];
         let mut object = create(&sizes, &settings)?;
-        MappedArray::new(&object, map::NAME_BUCKETS)?.write(0, &names.buckets)?;
-        let mut values = MappedArray::new(&object, map::NAMES)?;
-        values.write_bytes(0, records.pages.as_bytes())?;
-        MappedArray::new(&object, map::LOCATION_DIRECTORY)?.write(0, &location.directory)?;
-        MappedArray::new(&object, map::LOCATION_LINES)?.write(0, &location.lines)?;
+        MappedArray::new(&object, map::NAME_DISPLACEMENTS)?.write(0, &displacements)?;
+        name_sheets.put(&object, map::NAMES)?;
+        location.put(&object, map::LOCATION)?;
         MappedArray::new(&object, map::VIEWS)?.write(0, &table.views)?;
         MappedArray::new(&object, map::LISTEN)?.write(0, &served.places)?;
         write_trusted(&mut object, trusted)?;
         blocks.go_to(MappedArray::new(&object, map::BLOCKS)?)?;
-        let mut generation =
-            Self { object, tables: Arc::clone(tables), values, slots, blocks, hash_key: names.key };
-        generation.store_all(table, all())?;
+        let mut generation = Self { object, tables: Arc::clone(tables), places, slots, blocks, hash_key };
+        generation.store_program()?.load().map_err(verify_error)?;
         generation.program()?.load().map_err(verify_error)?;
         sample::check(&generation, listen, tables, table, &records)?;
         generation.reset_counters()?;
@@ -105,11 +118,15 @@ impl Generation {
         table: &AnswerTable,
         changed: impl IntoIterator<Item = u32>,
     ) -> Result<(), DataplaneError> {
-        let Self { tables, values, slots, blocks, .. } = self;
-        place(blocks, tables, slots, table, changed, |slot, node| {
-            let PageRef(node) = node.unwrap_or(NO_NODE);
-            values.store_u32(slot, node)
-        })
+        let mut stores = Stores::default();
+        let Self { tables, places, slots, blocks, .. } = self;
+        let result = place(blocks, tables, slots, table, changed, |record, number, node| {
+            if let Some(place) = place_of(places, record) {
+                stores.push(place, number, node);
+            }
+        });
+        let run = stores.run(self.store_program()?);
+        result.and(run)
     }
 
     /// Has what is stored from now on follow other tables, of the same names: those that it was built from stood still.
@@ -120,6 +137,12 @@ impl Generation {
     /// The program of the object.
     pub(super) fn program(&mut self) -> Result<&mut Xdp, DataplaneError> {
         let program = self.object.program_mut(abi::PROGRAM).ok_or(DataplaneError::AbiMismatch)?;
+        program.try_into().map_err(DataplaneError::Verify)
+    }
+
+    /// The one that stores to slots.
+    fn store_program(&mut self) -> Result<&mut Xdp, DataplaneError> {
+        let program = self.object.program_mut(abi::STORE_PROGRAM).ok_or(DataplaneError::AbiMismatch)?;
         program.try_into().map_err(DataplaneError::Verify)
     }
 
@@ -177,15 +200,20 @@ impl Generation {
     }
 }
 
-/// Places what slots of the table hold now for every slot that follows them, and has each one stored. All are stored, those
-/// that cannot be placed as nothing, before an error is told.
+/// Where a record is.
+fn place_of(places: &[LineRef], RecordId(record): RecordId) -> Option<LineRef> {
+    places.get(usize::try_from(record).ok()?).copied()
+}
+
+/// Places what slots of the table hold now for every slot that follows them, and has each one stored, by its record and
+/// number in that. All are stored, those that cannot be placed as nothing, before an error is told.
 fn place(
     blocks: &mut Blocks,
     tables: &Tables,
     slots: &Slots,
     table: &AnswerTable,
     sources: impl IntoIterator<Item = u32>,
-    mut store: impl FnMut(usize, Option<PageRef>) -> Result<(), DataplaneError>,
+    mut store: impl FnMut(RecordId, usize, PageRef),
 ) -> Result<(), DataplaneError> {
     let mut batch = Batch::default();
     let mut result = Ok(());
@@ -196,10 +224,10 @@ fn place(
             continue;
         };
         let answer = answer.load_full();
-        for (slot, purpose) in slots.followers(tables, source) {
+        for ((record, number), purpose) in slots.followers(tables, source) {
             let placed = blocks.place_in(&mut batch, purpose, &answer);
-            let stored = store(slot, placed.as_ref().ok().copied().flatten());
-            result = result.and(placed.map(drop)).and(stored);
+            store(record, number, placed.as_ref().ok().copied().flatten().unwrap_or(NO_NODE));
+            result = result.and(placed.map(drop));
         }
     }
     result
@@ -230,16 +258,19 @@ impl Size {
     }
 }
 
-fn settings(dns: &Dns, names: &NameTable, served: &Served) -> Result<Settings, DataplaneError> {
+fn settings(dns: &Dns, served: &Served) -> Result<Settings, DataplaneError> {
     let nsid = dns.nsid.as_deref().unwrap_or_default().as_bytes();
     let mut bytes = [0; MAX_NSID];
     // It is as long as may be: that was checked when it was read.
     bytes.iter_mut().zip(nsid).for_each(|(place, byte)| *place = *byte);
     Ok(Settings {
-        hash_key: names.key,
+        hash_key: 0,
+        name_sheets: 0,
+        places: 0,
+        place_lines: 0,
+        line_shift: 0,
         listen_key: served.key,
         listen_mask: length("served addresses", served.places.len())? - 1,
-        bucket_mask: length("name buckets", names.buckets.len())? - 1,
         ecs: match dns.ecs {
             EcsTrust::Always => abi::ecs::ALWAYS,
             EcsTrust::Never => abi::ecs::NEVER,
@@ -247,7 +278,6 @@ fn settings(dns: &Dns, names: &NameTable, served: &Served) -> Result<Settings, D
         },
         extended_errors: dns.extended_errors.into(),
         nsid_len: length("name server identifier", nsid.len())?,
-        reserved: 0,
         nsid: zerocopy::transmute!(bytes),
     })
 }
@@ -326,13 +356,13 @@ mod tests {
     /// Three hundred thousand gigabytes.
     #[test]
     fn a_map_that_is_too_large_is_refused_by_its_name_and_size() {
-        let sizes = [Size::pages(map::LISTEN, 1), Size::pages(map::NAMES, u32::MAX)];
+        let sizes = [Size::pages(map::LISTEN, 1), Size::pages(map::BLOCKS, u32::MAX)];
         let error = create(&sizes, &Settings::default()).unwrap_err();
         if matches!(error, DataplaneError::NoPrivilege) {
             return;
         }
         let told = error.to_string();
-        let expect = "the kernel has no room for map NAMES of 4294967295 elements, 300166674312960 bytes: ";
+        let expect = "the kernel has no room for map BLOCKS of 4294967295 elements, 300166674312960 bytes: ";
         assert!(told.starts_with(expect), "{told}");
     }
 }

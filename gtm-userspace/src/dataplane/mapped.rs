@@ -3,7 +3,6 @@
 use std::num::NonZeroUsize;
 use std::os::fd::AsFd;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use aya::Ebpf;
 use aya::maps::{Map, MapData};
@@ -21,7 +20,7 @@ pub(super) struct MappedArray {
     stride: usize,
 }
 
-// SAFETY: the mapping belongs to this value alone on our side, and is only written through `&mut self` or atomics.
+// SAFETY: the mapping belongs to this value alone on our side, and is only written through `&mut self`.
 unsafe impl Send for MappedArray {}
 
 impl MappedArray {
@@ -81,25 +80,9 @@ impl MappedArray {
         }
         // SAFETY: the offset is within the mapping.
         let start = unsafe { self.start.cast::<u8>().as_ptr().add(offset) };
-        // SAFETY: the range is within the mapping, which is writable for us alone, and only through `&mut self` or, where
-        // elements are stored, not through this.
+        // SAFETY: the range is within the mapping, which is writable for us alone, and only through `&mut self`.
         let there = unsafe { std::slice::from_raw_parts(start, bytes.len()) };
         there == bytes
-    }
-
-    /// Stores four bytes at an offset that is a multiple of four, in one piece; everything written before is seen by whoever
-    /// sees them.
-    pub(super) fn store_u32(&self, offset: usize, value: u32) -> Result<(), DataplaneError> {
-        if !offset.is_multiple_of(size_of::<u32>()) || offset + size_of::<u32>() > self.elements * self.stride
-        {
-            return Err(DataplaneError::map(self.name, format!("no four bytes at {offset}")));
-        }
-        // SAFETY: the offset is within the mapping.
-        let target = unsafe { self.start.cast::<u8>().add(offset).cast::<AtomicU32>() };
-        // SAFETY: mappings begin on a page and the offset is a multiple of four, so it is aligned; the mapping lives as
-        // long as `self`; the program only loads it, in one piece.
-        unsafe { target.as_ref() }.store(value, Ordering::Release);
-        Ok(())
     }
 }
 

@@ -5,6 +5,7 @@
 //! sample queries, and then put in its place with one store by the kernel for each interface, so a packet sees the old
 //! one or the new one and never a mixture. Whatever fails before that leaves the old one serving.
 
+mod alignment;
 mod attach;
 mod blocks;
 pub mod counters;
@@ -17,7 +18,9 @@ mod names;
 mod pages;
 mod plan;
 mod sample;
+mod sheets;
 mod slots;
+mod stores;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Records and blocks of any length in pages of one size: nothing straddles a page's end.
+//! Nodes of any length in pages of one size: nothing straddles a page's end.
 
 use gtm_common::abi::{PAGE_SLACK_WORDS, PAGE_WORDS, PageRef};
 
@@ -28,11 +28,6 @@ impl Pages {
             self.bytes.extend_from_slice(part);
         }
         Ok(place)
-    }
-
-    /// Has the next begin at a multiple of this many words, a power of two, within its page.
-    pub(super) fn align(&mut self, words: u32) {
-        self.cursor.word = self.cursor.word.next_multiple_of(words);
     }
 
     /// What is written from a place on.
@@ -66,10 +61,7 @@ impl PageCursor {
             self.word = 0;
         }
         if self.page >= MAX_PAGES {
-            return Err(DataplaneError::TooLarge {
-                what: "records and blocks",
-                limit: u64::from(u32::MAX) * 8,
-            });
+            return Err(DataplaneError::TooLarge { what: "answer blocks", limit: u64::from(u32::MAX) * 8 });
         }
         let taken = PageRef::new(self.page, self.word);
         self.word = self.word.saturating_add(u32::try_from(words).unwrap_or(u32::MAX));

@@ -3,19 +3,16 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use gtm_common::abi::{ANY_TYPE, DIRECT, MAX_TYPES, NO_NODE, NOT_OURS, PageRef, REST, TypeEntry};
+use gtm_common::abi::{ANY_TYPE, DIRECT, MAX_TYPES, NO_NODE, PageRef, REST, TypeEntry};
 use gtm_common::wire::{class, rtype};
 
 use super::DataplaneError;
 use super::blocks::Blocks;
-use super::names::NameRecords;
+use super::names::{self, Draft, NameRecords, RecordId};
 use super::slots::{Run, Slots};
 use crate::decision::AnswerTable;
 use crate::name::Name;
 use crate::server::{Asked, Finite, Plain, Tables};
-
-/// Words of a cache line.
-const LINE_WORDS: u32 = 8;
 
 /// The layout of one generation.
 #[derive(Debug)]
@@ -52,8 +49,9 @@ impl Plan {
             let asked = Arc::new(asked);
             let plain = tables.plain(&asked);
             let below = planner.below(&asked, plain.as_ref())?;
-            let types = planner.types(&asked, plain.as_ref())?;
-            planner.names.add(&asked.qname, asked.qclass, &types, below)?;
+            let name_len = asked.qname.as_wire().len();
+            let draft = planner.draft(&asked, plain.as_ref(), name_len)?;
+            planner.names.add(&asked.qname, asked.qclass, &draft, below)?;
         }
         // The program looks for the closest encloser among all names above, of which the root is one.
         let root = Name::root();
@@ -61,7 +59,7 @@ impl Plan {
         let mut added = HashSet::new();
         for name in above.filter_map(|above| Name::from_wire(above).ok()) {
             if !tables.zones().has(&name) && added.insert(name.clone()) {
-                planner.names.add(&name, class::IN, &[], NOT_OURS)?;
+                planner.names.add(&name, class::IN, &Draft::new(name.as_wire().len(), 0), names::NONE)?;
             }
         }
         let Planner { names, mut slots, blocks, .. } = planner;
@@ -79,38 +77,40 @@ struct Planner<'p> {
     /// What the plain names of each zone answer to the types that they have nothing for.
     rest: HashMap<&'p Name, Planned>,
     /// What each zone answers to the names that it has nothing for.
-    nothing: HashMap<&'p Name, PageRef>,
+    nothing: HashMap<&'p Name, RecordId>,
 }
 
 impl<'p> Planner<'p> {
     /// The record of the names below another one that do not exist.
-    fn below(&mut self, asked: &Asked, plain: Option<&Plain<'p>>) -> Result<PageRef, DataplaneError> {
+    fn below(&mut self, asked: &Asked, plain: Option<&Plain<'p>>) -> Result<RecordId, DataplaneError> {
         if asked.qclass != class::IN {
-            return Ok(NOT_OURS);
+            return Ok(names::NONE);
         }
         let nothing = plain.filter(|plain| plain.has_nothing_below);
         if let Some(known) = nothing.and_then(|plain| self.nothing.get(&plain.zone.origin)) {
             return Ok(*known);
         }
-        let Some(below) = self.tables.below(&asked.qname) else { return Ok(NOT_OURS) };
+        let Some(below) = self.tables.below(&asked.qname) else { return Ok(names::NONE) };
         let origin = self.tables.zone_without(&below);
         if let Some(known) = origin.and_then(|origin| self.nothing.get(origin)) {
             return Ok(*known);
         }
-        let types = self.types(&Arc::new(below), None)?;
-        let record = self.names.below(types)?;
+        let draft = self.draft(&Arc::new(below), None, 0)?;
+        let record = self.names.below(draft)?;
         if let Some(origin) = origin {
             self.nothing.insert(origin, record);
         }
         Ok(record)
     }
 
-    /// The entries of a name: addresses first, which are asked for most, and the one for the rest last.
-    fn types(
+    /// The next record, of a name of so many bytes: addresses first, which are asked for most, and the entry for the rest
+    /// last.
+    fn draft(
         &mut self,
         asked: &Arc<Asked>,
         plain: Option<&Plain<'p>>,
-    ) -> Result<Vec<TypeEntry>, DataplaneError> {
+        name_len: usize,
+    ) -> Result<Draft, DataplaneError> {
         let rest = self.rest(asked, plain)?;
         let mut types: Vec<u16> = match plain {
             Some(plain) => plain.types.clone(),
@@ -134,10 +134,12 @@ impl<'p> Planner<'p> {
         if planned.len() > MAX_TYPES {
             planned = vec![(REST, Planned::Node(NO_NODE))];
         }
-        // One cache line, or with the slots that come first two that the processor loads as a pair.
-        let is_steered = planned.iter().any(|(_, planned)| matches!(planned, Planned::Steered(..)));
-        self.names.pages.align(if is_steered { 2 * LINE_WORDS } else { LINE_WORDS });
-        planned.into_iter().map(|(qtype, planned)| self.entry(asked, qtype, planned)).collect()
+        let mut draft = Draft::new(name_len, planned.len());
+        for (qtype, planned) in planned {
+            let entry = self.entry(asked, qtype, planned, &mut draft)?;
+            draft.push(entry);
+        }
+        Ok(draft)
     }
 
     /// What the name answers to all types that have no answer of their own.
@@ -173,12 +175,13 @@ impl<'p> Planner<'p> {
         asked: &Arc<Asked>,
         qtype: u16,
         planned: Planned,
+        draft: &mut Draft,
     ) -> Result<TypeEntry, DataplaneError> {
         match planned {
             Planned::Node(PageRef(node)) => Ok(TypeEntry { qtype, flags: DIRECT, view: 0, slot: node }),
             Planned::Steered(source, is_direct) => {
                 let run = Run { asked: Arc::clone(asked), qtype, is_direct };
-                self.slots.follow(run, &source, self.table.view(&source), &mut self.names.pages)
+                self.slots.follow(run, &source, self.table.view(&source), self.names.next()?, draft)
             }
         }
     }

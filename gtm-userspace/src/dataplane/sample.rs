@@ -69,7 +69,9 @@ impl Sample<'_> {
         let frame = frame(self.client, self.server, &message);
         let (action, reply) = self.generation.run(&frame)?;
         let steered = self.table.find(name, qtype, self.client).map(|steered| steered.answer);
-        let fits = self.table.entry(name, qtype).is_none_or(|entry| slots::fit(self.table.view(entry)));
+        let entries = self.table.names.get(name).into_iter().flatten();
+        let views: Vec<&[u32]> = entries.map(|entry| self.table.view(entry)).collect();
+        let fits = slots::all_fit(&views);
         let must_answer = fits && steered.is_some_and(|answer| answer.is_always_for_kernel());
         let is_right = match action {
             XDP_PASS => reply == frame && !must_answer,

@@ -3,12 +3,11 @@
 
 use std::sync::Arc;
 
-use gtm_common::abi::{DIRECT, MAX_SLOTS, NO_NODE, PageRef, TypeEntry};
-use zerocopy::IntoBytes as _;
+use gtm_common::abi::{DIRECT, MAX_SLOTS, NO_NODE, TypeEntry};
 
 use super::blocks::Purpose;
-use super::pages::Pages;
-use super::{DataplaneError, pages};
+use super::names::{Draft, RecordId};
+use super::{DataplaneError, names};
 use crate::server::{Asked, Tables};
 
 /// All of them.
@@ -40,44 +39,47 @@ pub(super) struct Run {
 struct Place {
     /// Number of the first one.
     first: u32,
-    /// Its place.
-    at: PageRef,
+    /// The record that they are in.
+    record: RecordId,
+    /// Number of the first one in the record.
+    at: u32,
 }
 
 impl Slots {
-    /// The slots that follow one of the table, by their offsets in bytes among the records, and what each is for.
+    /// The slots that follow one of the table, each by its record and its number in that, and what it is for.
     pub(super) fn followers<'s>(
         &'s self,
         tables: &'s Tables,
         source: u32,
-    ) -> impl Iterator<Item = (usize, Purpose<'s>)> {
+    ) -> impl Iterator<Item = ((RecordId, usize), Purpose<'s>)> {
         let bound = |source: usize| usize::try_from(*self.starts.get(source)?).ok();
         let bounds = usize::try_from(source).ok().and_then(|source| Some(bound(source)?..bound(source + 1)?));
         let slots = bounds.and_then(|bounds| self.followers.get(bounds)).unwrap_or_default();
         slots.iter().filter_map(move |slot| {
             let run = self.run_of.get(usize::try_from(*slot).ok()?)?;
-            let (Run { asked, qtype, is_direct }, Place { first, at }) =
+            let (Run { asked, qtype, is_direct }, Place { first, record, at }) =
                 self.runs.get(usize::try_from(*run).ok()?)?;
-            let before = usize::try_from(slot.checked_sub(*first)?).ok()?;
-            let offset = pages::offset(*at).ok()? + before * size_of::<PageRef>();
-            Some((offset, Purpose { tables, asked, qtype: *qtype, is_direct: *is_direct }))
+            let number = usize::try_from(at.checked_add(slot.checked_sub(*first)?)?).ok()?;
+            Some(((*record, number), Purpose { tables, asked, qtype: *qtype, is_direct: *is_direct }))
         })
     }
 
-    /// Adds slots among the records that follow those of a table's entry, as an entry for the QTYPE; one that leaves it to the
+    /// Adds slots to a record that follow those of a table's entry, as an entry for the QTYPE; one that leaves it to the
     /// server where they are too many.
     pub(super) fn follow(
         &mut self,
         run: Run,
         source: &TypeEntry,
         views: &[u32],
-        records: &mut Pages,
+        record: RecordId,
+        draft: &mut Draft,
     ) -> Result<TypeEntry, DataplaneError> {
         let limit = || DataplaneError::TooLarge { what: "slots", limit: u64::from(u32::MAX) };
         let first = u32::try_from(self.run_of.len()).ok().ok_or_else(limit)?;
         let number = u32::try_from(self.runs.len()).ok().ok_or_else(limit)?;
         let last = last(views);
-        if !fit(views) {
+        let slots = usize::try_from(last).map_or(usize::MAX, |last| last.saturating_add(1));
+        let Some(at) = Some(slots).filter(|_| fit(views)).and_then(|slots| draft.slots(slots)) else {
             let name = run.asked.qname.to_string();
             tracing::warn!(
                 name,
@@ -85,16 +87,14 @@ impl Slots {
                 "more than {MAX_SLOTS} answers by client: left to the server"
             );
             return Ok(TypeEntry { qtype: run.qtype, flags: DIRECT, view: 0, slot: NO_NODE.0 });
-        }
-        let slots = usize::try_from(last).map_or(MAX_SLOTS, |last| last + 1);
+        };
         first.checked_add(last).and_then(|last| last.checked_add(1)).ok_or_else(limit)?;
-        let at = records.write(&[vec![NO_NODE; slots].as_bytes()])?;
         for offset in 0..=last {
             self.sources.push(source.slot + offset);
             self.run_of.push(number);
         }
-        let entry = TypeEntry { qtype: run.qtype, slot: at.0, ..*source };
-        self.runs.push((run, Place { first, at }));
+        let entry = TypeEntry { qtype: run.qtype, slot: at, ..*source };
+        self.runs.push((run, Place { first, record, at }));
         Ok(entry)
     }
 
@@ -128,8 +128,14 @@ impl Slots {
 }
 
 /// True when one entry holds the slots of these views.
-pub(super) fn fit(views: &[u32]) -> bool {
+fn fit(views: &[u32]) -> bool {
     usize::try_from(last(views)).is_ok_and(|last| last < MAX_SLOTS)
+}
+
+/// True when one record holds the slots of all these entries' views.
+pub(super) fn all_fit(entries: &[&[u32]]) -> bool {
+    let slots: u64 = entries.iter().map(|views| u64::from(last(views)) + 1).sum();
+    entries.iter().all(|views| fit(views)) && slots <= names::MAX_SLOTS_OF_RECORD
 }
 
 /// The last slot of these views, of which the first one is 0.

@@ -4,6 +4,7 @@ mod build;
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use gtm_common::abi::LineRef;
 use gtm_common::location::{self, Line, Tables, V6};
 
 use crate::geo::{ClassId, Partition};
@@ -11,9 +12,7 @@ use crate::geo::{ClassId, Partition};
 /// The location tables of both address families: what [`gtm_common::location`] searches.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Location {
-    /// Two entries in each word.
-    pub directory: Vec<u64>,
-    /// What it leads to.
+    /// The directory and what it leads to, by [`LineRef`]: those behind the last line of a sheet are not used.
     pub lines: Vec<Line>,
     /// Number of classes.
     pub classes: usize,
@@ -44,12 +43,8 @@ impl Location {
 }
 
 impl Tables for Location {
-    fn directory(&self, word: u32) -> Option<u64> {
-        get(&self.directory, word).copied()
-    }
-
-    fn line(&self, number: u32) -> Option<&Line> {
-        get(&self.lines, number)
+    fn line(&self, LineRef(line): LineRef) -> Option<&Line> {
+        self.lines.get(usize::try_from(line).ok()?)
     }
 }
 
@@ -59,8 +54,4 @@ pub fn v6(address: Ipv6Addr) -> V6 {
     let (high, low) = octets.split_at(8);
     let join = |half: &[u8]| half.iter().fold(0u64, |value, byte| (value << 8) | u64::from(*byte));
     V6 { high: join(high), low: join(low) }
-}
-
-fn get<T>(list: &[T], position: u32) -> Option<&T> {
-    list.get(usize::try_from(position).ok()?)
 }

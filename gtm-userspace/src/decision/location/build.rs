@@ -2,9 +2,10 @@
 
 use std::iter;
 
+use gtm_common::abi::{LineRef, SHEET_LINES};
 use gtm_common::location::{
-    self, CHUNK_BITS, GLOBAL, GLOBAL_BITS, GRANULE_WORDS, GRANULES, Line, NO_START, Node, OTHER_BITS,
-    V4_BITS, kind,
+    self, CHUNK_BITS, DIRECTORY_LINES, DIRECTORY_SHEETS, GLOBAL, GLOBAL_BITS, GRANULE_WORDS, GRANULES, Line,
+    NO_START, Node, OTHER_BITS, V4_BITS, kind,
 };
 
 use super::Location;
@@ -53,9 +54,9 @@ pub(super) fn build(partition: &Partition) -> Location {
     entries.extend(routed);
     entries.extend(others);
     let pair = |pair: &[Node]| pair.iter().rev().fold(0, |word, node| (word << 32) | u64::from(node.0));
+    let words: Vec<u64> = entries.chunks(2).map(pair).collect();
     Location {
-        directory: entries.chunks(2).map(pair).collect(),
-        lines: builder.lines,
+        lines: builder.with_directory(&words),
         classes: partition.classes.len(),
         ranges_v4: partition.v4.len(),
         ranges_v6: partition.v6.len(),
@@ -110,6 +111,7 @@ const BYTES32: Shape =
 /// The nodes so far.
 #[derive(Default)]
 struct Builder {
+    /// By [`LineRef`].
     lines: Vec<Line>,
     /// The granules that are left of a line, the first of them and how many.
     left: (u32, u32),
@@ -197,11 +199,54 @@ impl Builder {
         self.place(if level.len() > PARTS5.most { &PARTS17 } else { &PARTS5 }, &level)
     }
 
-    /// Nodes for all these parts, a line apart.
+    /// Nodes for all these parts; those that one node may lead to, a line apart.
     fn level(&mut self, shape: &Shape, parts: &[Part]) -> Vec<Part> {
         let whole = Shape { granules: GRANULES, ..*shape };
-        let node = |some: &[Part]| Some((some.first()?.0, self.place(&whole, some)));
-        parts.chunks(shape.most).filter_map(node).collect()
+        let mut level = Vec::new();
+        for together in parts.chunks(shape.most * PARTS17.most) {
+            self.keep_together(together.len().div_ceil(shape.most));
+            for some in together.chunks(shape.most) {
+                level.extend(some.first().map(|(start, _)| (*start, self.place(&whole, some))));
+            }
+        }
+        level
+    }
+
+    /// Has so many lines to come, a few at most, lie in one sheet.
+    fn keep_together(&mut self, lines: usize) {
+        let next = self.next_line();
+        let behind = next.line() + u32::try_from(lines).unwrap_or(SHEET_LINES);
+        if behind > SHEET_LINES {
+            self.skip_to(LineRef::new(next.sheet() + 1, 0));
+        }
+    }
+
+    /// The next line that is free for nodes.
+    fn next_line(&self) -> LineRef {
+        let next = LineRef(u32::try_from(self.lines.len()).unwrap_or(u32::MAX));
+        let next = if next.line() < SHEET_LINES { next } else { LineRef::new(next.sheet() + 1, 0) };
+        if next.sheet() < DIRECTORY_SHEETS {
+            LineRef::new(next.sheet(), next.line().max(DIRECTORY_LINES))
+        } else {
+            next
+        }
+    }
+
+    fn skip_to(&mut self, LineRef(line): LineRef) {
+        // Nothing is skipped where there is no such number.
+        self.lines.resize(usize::try_from(line).unwrap_or_default().max(self.lines.len()), Line::default());
+    }
+
+    /// All lines, those of the directory with these words.
+    fn with_directory(mut self, words: &[u64]) -> Vec<Line> {
+        self.skip_to(LineRef::new(DIRECTORY_SHEETS - 1, DIRECTORY_LINES));
+        let lines = (0..DIRECTORY_SHEETS)
+            .flat_map(|sheet| (0..DIRECTORY_LINES).map(move |line| LineRef::new(sheet, line)));
+        for (words, LineRef(line)) in words.chunks(size_of::<Line>() / size_of::<u64>()).zip(lines) {
+            let line = usize::try_from(line).ok().and_then(|line| self.lines.get_mut(line));
+            line.into_iter().flatten().zip(words).for_each(|(place, word)| *place = *word);
+        }
+        self.lines
     }
 
     /// Writes a node where there is room.
@@ -214,8 +259,9 @@ impl Builder {
             first
         } else {
             // A partition has too few ranges for 2^28 granules.
-            let first = u32::try_from(self.lines.len()).unwrap_or(u32::MAX).wrapping_mul(GRANULES);
-            self.lines.push(Line::default());
+            let line = self.next_line();
+            let first = line.0.wrapping_mul(GRANULES);
+            self.skip_to(LineRef(line.0 + 1));
             if shape.granules < GRANULES {
                 self.left = (first + shape.granules, GRANULES - shape.granules);
             }
