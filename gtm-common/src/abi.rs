@@ -236,7 +236,7 @@ pub struct Store {
 }
 
 /// Most stores of one run.
-pub const MAX_STORES: usize = 256;
+pub const MAX_STORES: usize = 240;
 
 /// Most types that one name has answers of its own for.
 pub const MAX_TYPES: usize = 32;

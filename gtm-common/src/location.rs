@@ -72,7 +72,7 @@ pub const GLOBAL: u64 = 1;
 pub const GLOBAL_ENTRIES: u32 = 1 << V4_BITS;
 /// First directory entry of the whole IPv6 address space; that of `2000::/3` is not used.
 pub const OTHER_ENTRIES: u32 = GLOBAL_ENTRIES + (1 << (GLOBAL_BITS - OTHER_BITS));
-/// Entries of the directory, two in a word. Its words stand in the first lines of each sheet.
+/// Entries of the directory, two in a word. Its words stand in the first lines of the first sheets.
 pub const ENTRIES: u32 = OTHER_ENTRIES + (1 << OTHER_BITS);
 /// Lines of the directory in one sheet.
 pub const DIRECTORY_LINES: u32 = 1 << DIRECTORY_BITS;

@@ -44,7 +44,7 @@ pub const fn bytes_before_zero(zeros: u64) -> usize {
 
 /// A keyed hash over the words of a lower-cased name.
 ///
-/// It spreads the configured names over the buckets; who asks cannot add names, so it need not be cryptographic, and
+/// It spreads the configured names over sheets and places; who asks cannot add names, so it need not be cryptographic, and
 /// the key keeps what is known of one generation from telling anything of the next.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NameHash(u64);

@@ -1,7 +1,8 @@
 //! The entry, and the steps of one packet in their order.
 //!
-//! The steps are functions that the verifier goes through one by one, and so does not follow each way through the one for
-//! each way through the others. What one finds it keeps in the CPU's room for the next.
+//! What one step finds it keeps in the CPU's room for the next, where neither compiler nor verifier knows it: so the ways
+//! through one are not followed for each way through the others. Steps that few packets take are functions that the verifier
+//! goes through by themselves.
 
 use aya_ebpf::bindings::{xdp_action, xdp_md};
 use aya_ebpf::macros::xdp;

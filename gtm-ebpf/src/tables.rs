@@ -408,7 +408,8 @@ impl Slot {
     /// A number that other slots nearby do not have.
     #[inline(always)]
     pub(crate) fn number(self) -> u32 {
-        self.place as u32
+        // Places are a multiple of 16 slots apart.
+        (self.place + self.place / 16) as u32
     }
 }
 

@@ -16,14 +16,13 @@ const KIND_STRUCT: u32 = 4;
 pub(super) fn line_shift() -> u32 {
     static SHIFT: OnceLock<u32> = OnceLock::new();
     *SHIFT.get_or_init(|| {
-        let start = fs::read(BTF).ok().and_then(|btf| end_of_struct(&btf, "bpf_array"));
+        let start = fs::read(BTF).ok().and_then(|btf| last_member(&btf, "bpf_array"));
         start.map_or(0, |start| start.wrapping_neg() % LINE_BYTES)
     })
 }
 
-/// Size in bytes of a structure that ends with an array of no length, where that begins
-/// (Documentation/bpf/btf.rst of the kernel).
-fn end_of_struct(btf: &[u8], name: &str) -> Option<u32> {
+/// Offset in bytes of the last member of a structure (Documentation/bpf/btf.rst of the kernel).
+fn last_member(btf: &[u8], name: &str) -> Option<u32> {
     if u32::from(u16::from_ne_bytes(*btf.first_chunk()?)) != MAGIC {
         return None;
     }
@@ -33,11 +32,13 @@ fn end_of_struct(btf: &[u8], name: &str) -> Option<u32> {
     let types = btf.get(offset(header_len.checked_add(types_at?)?)?..)?.get(..offset(types_len?)?)?;
     let mut rest = types;
     while !rest.is_empty() {
-        let [name_at, info, size] = [0, 4, 8].map(|at| number(rest, at));
+        let [name_at, info] = [0, 4].map(|at| number(rest, at));
         let (kind, members) = (info? >> 24 & 0x1f, info? & 0xffff);
         let found = strings.get(offset(name_at?)?..)?.strip_prefix(name.as_bytes());
         if kind == KIND_STRUCT && found.is_some_and(|behind| behind.first() == Some(&0)) {
-            return size;
+            // Each member: name, type, offset in bits, whose upper byte may be the width of a bit field.
+            let last = 12 * offset(members)?;
+            return Some((number(rest, last + 8)? & 0x00ff_ffff) / 8);
         }
         rest = rest.get(12 + offset(members)? * member_len(kind)? + extra_len(kind)..)?;
     }
@@ -79,14 +80,14 @@ fn offset(number: u32) -> Option<usize> {
 mod tests {
     use super::*;
 
-    /// A description with an integer, an array, a structure of one member and another of none.
+    /// A description with an integer, an array, and structures of one member and of two, of which the last has no length.
     fn description() -> Vec<u8> {
         let strings = b"\0int\0bpf_array_aux\0bpf_array\0";
         let types: [&[u32]; 4] = [
             &[1, 1 << 24, 4, 32],
             &[0, 3 << 24, 0, 1, 1, 4],
             &[5, 4 << 24 | 1, 8, 1, 1, 0],
-            &[19, 4 << 24, 312],
+            &[19, 4 << 24 | 2, 320, 1, 1, 0, 1, 2, 8 * 272],
         ];
         let types: Vec<u8> = types.concat().into_iter().flat_map(u32::to_ne_bytes).collect();
         let (types_len, strings_len) =
@@ -101,23 +102,23 @@ mod tests {
     #[test]
     fn a_structure_is_found_by_its_whole_name() {
         let description = description();
-        assert_eq!(end_of_struct(&description, "bpf_array"), Some(312));
-        assert_eq!(end_of_struct(&description, "bpf_array_aux"), Some(8));
-        assert_eq!(end_of_struct(&description, "bpf"), None);
+        assert_eq!(last_member(&description, "bpf_array"), Some(272));
+        assert_eq!(last_member(&description, "bpf_array_aux"), Some(0));
+        assert_eq!(last_member(&description, "bpf"), None);
     }
 
     #[test]
     fn what_is_cut_off_tells_nothing() {
         let description = description();
         for len in 0..description.len() - 1 {
-            assert_eq!(end_of_struct(&description[..len], "bpf_array"), None, "{len}");
+            assert_eq!(last_member(&description[..len], "bpf_array"), None, "{len}");
         }
     }
 
     #[test]
     fn the_kernel_that_runs_tells() {
         if fs::exists(BTF).unwrap_or(false) {
-            assert!(end_of_struct(&fs::read(BTF).unwrap(), "bpf_array").is_some_and(|size| size > 64));
+            assert!(last_member(&fs::read(BTF).unwrap(), "bpf_array").is_some_and(|size| size > 64));
         }
     }
 }

@@ -126,7 +126,7 @@ impl Generation {
             }
         });
         let run = stores.run(self.store_program()?);
-        result.and(run)
+        run.and(result)
     }
 
     /// Has what is stored from now on follow other tables, of the same names: those that it was built from stood still.

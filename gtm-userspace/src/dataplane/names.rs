@@ -17,8 +17,11 @@ use crate::name::Name;
 const SHEET_BYTES: usize = bytes(SHEET_LINES);
 /// Bytes of one.
 const LINE_LEN: usize = bytes(1);
-/// Of ten places, those that are to have a name, on average: so that a few displacements are enough to try.
+/// Of ten places, those that are to have a name, on average: so that a few displacements are enough to try. With more places
+/// than these for each group, groups are larger and harder to place; with fewer, sheets differ more in how many names they get.
 const FULL: usize = 7;
+const LESS_FULL: usize = 5;
+const USUAL_PLACES: std::ops::Range<usize> = 60..300;
 /// One of so many names may be longer than a place, and so elsewhere.
 const LONG: usize = 16;
 /// Most lines of a place.
@@ -229,11 +232,12 @@ impl NameTable {
     ) -> Result<Self, DataplaneError> {
         let division = Division::new(records);
         let places = usize::try_from(division.places).unwrap_or(usize::MAX);
+        let full = if USUAL_PLACES.contains(&places) { FULL } else { LESS_FULL };
         let limit = || DataplaneError::TooLarge {
             what: "names",
             limit: u64::from(MAX_SHEETS) * u64::from(division.places),
         };
-        let mut count = records.len().div_ceil(places * FULL / 10).max(1);
+        let mut count = records.len().div_ceil(places * full / 10).max(1);
         for attempt in 0..TRIES {
             let sheets = u32::try_from(count).ok().filter(|sheets| *sheets < MAX_SHEETS).ok_or_else(limit)?;
             let key = keys();

@@ -17,8 +17,8 @@ const UPDATE_BATCH: nix::libc::c_long = 26;
 /// Batches at a time: the kernel lets each batch wait for the readers of an array of maps, kernels before 6.8 each element,
 /// and those that wait at the same time wait once.
 const BATCHES: usize = 32;
-/// Maps that are open at a time: many hosts let a process have 1024 files.
-const OPEN_MAPS: usize = 512;
+/// Maps that are open at a time: many hosts let a process have 1024 files, of which checks and connections need most.
+const OPEN_MAPS: usize = 128;
 
 /// Sheets in the making.
 #[derive(Debug, Default)]

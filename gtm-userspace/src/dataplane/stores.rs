@@ -24,9 +24,10 @@ impl Stores {
         self.0.push(Store { sheet: record.sheet(), place, node });
     }
 
-    /// Does them in their order, each in one piece; whoever sees one sees everything written before.
+    /// Does them in their order, each in one piece; whoever sees one sees everything that the daemon has written before. All
+    /// that can be done are, before an error is told.
     pub(super) fn run(self, program: &Xdp) -> Result<(), DataplaneError> {
-        for stores in self.0.chunks(MAX_STORES) {
+        let run = |stores: &[Store]| {
             let head =
                 StoreHead { stores: u32::try_from(stores.len()).unwrap_or_default(), reserved: [0; 3] };
             let packet = [head.as_bytes(), stores.as_bytes()].concat();
@@ -37,7 +38,12 @@ impl Stores {
             if result.return_value != STORED {
                 return Err(DataplaneError::map(map::NAMES, "no such slot"));
             }
-        }
-        Ok(())
+            Ok(())
+        };
+        // The kernel may have been short of memory for a moment.
+        self.0.chunks(MAX_STORES).fold(Ok(()), |result, stores| {
+            let stored = run(stores).or_else(|_| run(stores));
+            result.and(stored)
+        })
     }
 }
