@@ -40,10 +40,12 @@ impl Stores {
             }
             Ok(())
         };
-        // The kernel may have been short of memory for a moment.
-        self.0.chunks(MAX_STORES).fold(Ok(()), |result, stores| {
+        let mut result = Ok(());
+        for stores in self.0.chunks(MAX_STORES) {
+            // The kernel may have been short of memory for a moment.
             let stored = run(stores).or_else(|_| run(stores));
-            result.and(stored)
-        })
+            result = result.and(stored);
+        }
+        result
     }
 }
