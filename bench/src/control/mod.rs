@@ -26,7 +26,11 @@ fn kibibytes(path: &str, key: &str) -> f64 {
     1024.0 * f64::from(number.unwrap_or_default())
 }
 
-/// What the maps that a process holds take.
+/// `BPF_MAP_TYPE_ARRAY_OF_MAPS`, and what each map in one of ours takes with what the kernel keeps of it.
+const ARRAY_OF_MAPS: f64 = 12.0;
+const SHEET_BYTES: f64 = 32_768.0;
+
+/// What the maps that a process holds take, those in arrays of maps included.
 fn map_bytes(process: &str) -> anyhow::Result<f64> {
     let mut maps = std::collections::BTreeMap::new();
     for file in std::fs::read_dir(format!("/proc/{process}/fdinfo"))? {
@@ -35,7 +39,9 @@ fn map_bytes(process: &str) -> anyhow::Result<f64> {
         let number =
             |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.trim().parse::<f64>().ok());
         if let (Some(id), Some(bytes)) = (number("map_id:"), number("memlock:")) {
-            maps.insert(id.to_bits(), bytes);
+            let inner = number("map_type:").filter(|kind| kind.to_bits() == ARRAY_OF_MAPS.to_bits());
+            let inner = inner.and_then(|_| number("max_entries:")).unwrap_or_default();
+            maps.insert(id.to_bits(), bytes + inner * SHEET_BYTES);
         }
     }
     Ok(maps.values().sum())

@@ -27,6 +27,9 @@ use crate::inputs::Inputs;
 use crate::server::{Limits, Server, Tables};
 use crate::store::Batch;
 
+/// What is done where the kernel would answer what is no longer true.
+const UNTRUE: &str = "the program was taken off, and the server answers everything";
+
 /// Changes of verdict that wait for the decision; a scheduler that finds it full keeps them.
 pub(super) const CHANGES: usize = 1024;
 
@@ -221,7 +224,12 @@ impl Running {
         match dataplane.store_all(self.decider.table(), slots()) {
             Ok(()) => {}
             Err(DataplaneError::BlocksFull) => self.building.want(Want::Room),
-            Err(error) => tracing::error!(%error, "the kernel's answers were not changed"),
+            Err(error) => {
+                // What it answers is no longer true.
+                dataplane.detach();
+                tracing::error!(%error, "the kernel's answers could not be changed; {UNTRUE}, until the next generation");
+                self.building.want(Want::Steering);
+            }
         }
     }
 
@@ -273,7 +281,7 @@ impl Running {
                     // What it answers is no longer true.
                     Want::Steering => {
                         self.dataplane.iter_mut().for_each(Dataplane::detach);
-                        "the program was taken off, and the server answers everything"
+                        UNTRUE
                     }
                 };
                 tracing::error!(error, "no new generation; {left}, until the next attempt");
@@ -287,7 +295,12 @@ impl Running {
             Ok(()) => {}
             // Not at once: answers that change faster than generations are built would have one built after the other.
             Err(DataplaneError::BlocksFull) => self.building.failed(Want::Room),
-            Err(error) => tracing::error!(%error, "the kernel's answers were not changed"),
+            Err(error) => {
+                self.dataplane.iter_mut().for_each(Dataplane::detach);
+                tracing::error!(%error, "the new generation could not be brought up to date; {UNTRUE}, until the next");
+                self.building.failed(Want::Steering);
+                return;
+            }
         }
         if let Some(dataplane) = &mut self.dataplane {
             drop_beside(dataplane.install(self.model.service.xdp_mode, next));
