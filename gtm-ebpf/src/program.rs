@@ -279,8 +279,7 @@ fn finish(
     }
 }
 
-/// Stores to slots, all or up to one that is not there: the daemon cannot map the memory that they are in. Gives
-/// `XDP_PASS` when all are stored.
+/// Stores to slots: the daemon cannot map the memory that they are in. Gives `XDP_PASS` when all were there.
 #[xdp]
 pub(crate) fn gtm_store(context: XdpContext) -> u32 {
     let packet = Packet::new(&context);
@@ -290,15 +289,20 @@ pub(crate) fn gtm_store(context: XdpContext) -> u32 {
 #[inline(always)]
 fn store(packet: Packet) -> Option<()> {
     let stores = packet.load::<u32>(0)? as usize;
+    let mut result = Some(());
     for number in 0..MAX_STORES {
         if number >= stores {
             break;
         }
         let at = opaque(size_of::<StoreHead>() + number * size_of::<Store>());
         let store: Window<{ size_of::<Store>() }> = packet.window(at)?;
-        tables::store(store.load::<u32, 0>(), store.load::<u32, 4>(), PageRef(store.load::<u32, 8>()))?;
+        if tables::store(store.load::<u32, 0>(), store.load::<u32, 4>(), PageRef(store.load::<u32, 8>()))
+            .is_none()
+        {
+            result = None;
+        }
     }
-    Some(())
+    result
 }
 
 /// The licence the kernel asks for: some helpers are for GPL-compatible programs.

@@ -96,7 +96,7 @@ impl Generation {
         write_trusted(&mut object, trusted)?;
         blocks.go_to(MappedArray::new(&object, map::BLOCKS)?)?;
         let mut generation = Self { object, tables: Arc::clone(tables), places, slots, blocks, hash_key };
-        generation.store_program()?.load().map_err(verify_error)?;
+        program_mut(&mut generation.object, abi::STORE_PROGRAM)?.load().map_err(verify_error)?;
         generation.program()?.load().map_err(verify_error)?;
         sample::check(&generation, listen, tables, table, &records)?;
         generation.reset_counters()?;
@@ -125,7 +125,7 @@ impl Generation {
                 stores.push(place, number, node);
             }
         });
-        let run = stores.run(self.store_program()?);
+        let run = stores.run(program_mut(&mut self.object, abi::STORE_PROGRAM)?);
         run.and(result)
     }
 
@@ -134,22 +134,20 @@ impl Generation {
         self.tables = Arc::clone(tables);
     }
 
-    /// The program of the object.
+    /// The program that answers.
     pub(super) fn program(&mut self) -> Result<&mut Xdp, DataplaneError> {
-        let program = self.object.program_mut(abi::PROGRAM).ok_or(DataplaneError::AbiMismatch)?;
-        program.try_into().map_err(DataplaneError::Verify)
+        program_mut(&mut self.object, abi::PROGRAM)
     }
 
-    /// The one that stores to slots.
-    fn store_program(&mut self) -> Result<&mut Xdp, DataplaneError> {
-        let program = self.object.program_mut(abi::STORE_PROGRAM).ok_or(DataplaneError::AbiMismatch)?;
+    /// The same, to be looked at and run.
+    fn loaded(&self) -> Result<&Xdp, DataplaneError> {
+        let program = self.object.program(abi::PROGRAM).ok_or(DataplaneError::AbiMismatch)?;
         program.try_into().map_err(DataplaneError::Verify)
     }
 
     /// Runs the program once on a frame, off any interface: its verdict and the frame it leaves.
     pub fn run(&self, frame: &[u8]) -> Result<(u32, Vec<u8>), DataplaneError> {
-        let program = self.object.program(abi::PROGRAM).ok_or(DataplaneError::AbiMismatch)?;
-        let program: &Xdp = program.try_into().map_err(DataplaneError::Verify)?;
+        let program = self.loaded()?;
         // An answer is longer than its query by less than a page.
         let mut out = vec![0; frame.len() + 4096];
         let options =
@@ -161,9 +159,7 @@ impl Generation {
 
     /// What the kernel says of the loaded program.
     pub fn program_info(&self) -> Result<ProgramInfo, DataplaneError> {
-        let program = self.object.program(abi::PROGRAM).ok_or(DataplaneError::AbiMismatch)?;
-        let program: &Xdp = program.try_into().map_err(DataplaneError::Verify)?;
-        program.info().map_err(DataplaneError::Verify)
+        self.loaded()?.info().map_err(DataplaneError::Verify)
     }
 
     /// The object that every generation is loaded from.
@@ -198,6 +194,12 @@ impl Generation {
         let map = self.object.map(map::PER_CPU).ok_or(DataplaneError::AbiMismatch)?;
         counters::read(map)
     }
+}
+
+/// A program of the object.
+fn program_mut<'o>(object: &'o mut Ebpf, name: &str) -> Result<&'o mut Xdp, DataplaneError> {
+    let program = object.program_mut(name).ok_or(DataplaneError::AbiMismatch)?;
+    program.try_into().map_err(DataplaneError::Verify)
 }
 
 /// Where a record is.
@@ -351,7 +353,44 @@ fn verify_error(error: aya::programs::ProgramError) -> DataplaneError {
 
 #[cfg(test)]
 mod tests {
+    use aya::maps::{Array, ArrayOfMaps, MapData};
+
     use super::*;
+
+    /// Of two runs, the first with a slot of a sheet that is not there and one behind the last of a sheet.
+    #[test]
+    fn a_slot_that_is_not_there_leaves_the_others_stored() {
+        const SHIFT: u32 = 8;
+        let settings = Settings { line_shift: SHIFT, ..Settings::default() };
+        let mut object = match create(&[Size::new(map::NAMES, 2, 8)], &settings) {
+            Err(DataplaneError::NoPrivilege) => return,
+            created => created.unwrap(),
+        };
+        Sheets::new(2).put(&object, map::NAMES).unwrap();
+        let program = program_mut(&mut object, abi::STORE_PROGRAM).unwrap();
+        program.load().unwrap();
+        let mut stores = Stores::default();
+        stores.push(LineRef::new(2, 0), 0, PageRef(1));
+        stores.push(LineRef::new(1, 494), 30, PageRef(1));
+        let slots =
+            || (0..2 * abi::MAX_STORES).map(|number| (number, PageRef(7 + u32::try_from(number).unwrap())));
+        for (number, node) in slots() {
+            stores.push(LineRef::new(1, 3), number, node);
+        }
+        let told = stores.run(program).unwrap_err().to_string();
+        assert_eq!(told, "map NAMES: no such slot");
+        let outer =
+            ArrayOfMaps::<_, Array<MapData, Sheet>>::try_from(object.map(map::NAMES).unwrap()).unwrap();
+        let sheets = [0, 1].map(|sheet| outer.get(&sheet, 0).unwrap().get(&0, 0).unwrap());
+        assert!(sheets[0].iter().all(|word| *word == 0));
+        let slot = |bytes: &[u8], number: usize| {
+            let start = usize::try_from(SHIFT).unwrap() + 3 * 64 + number * 4;
+            PageRef(u32::from_ne_bytes(bytes[start..start + 4].try_into().unwrap()))
+        };
+        for (number, node) in slots() {
+            assert_eq!(slot(sheets[1].as_bytes(), number), node, "{number}");
+        }
+    }
 
     /// Three hundred thousand gigabytes.
     #[test]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use gtm_common::abi::{
     DIRECT, ELSEWHERE, LAST_RECORD_LINE, LINE_BYTES, LineRef, MAX_SHEETS, NOT_OURS, NameRecord, PageRef,
-    SHEET_LINES, TypeEntry,
+    SHEET_LINES, TypeEntry, map,
 };
 use gtm_common::names::{Displacements, GROUPS, NameHash};
 use zerocopy::{FromBytes as _, IntoBytes as _};
@@ -213,10 +213,12 @@ impl Division {
             let longer = bytes.len().div_ceil(LINE_LEN) - 1;
             counts.get_mut(longer).into_iter().for_each(|count| *count += 1);
         }
-        let mut left = records.len();
+        // Those longer than any place have no say in it.
+        let all: usize = counts.iter().sum();
+        let mut left = all;
         let lines = counts.iter().position(|count| {
             left -= count;
-            left <= records.len() / LONG
+            left <= all / LONG
         });
         let place_lines = lines.and_then(|lines| u32::try_from(lines + 1).ok()).unwrap_or(1);
         Self { places: (LAST_RECORD_LINE + 1) / place_lines, place_lines }
@@ -247,7 +249,7 @@ impl NameTable {
             }
             count += count * (attempt % 2) / 8 + attempt % 2;
         }
-        Err(limit())
+        Err(DataplaneError::map(map::NAMES, format!("names found no places with any of {TRIES} hash keys")))
     }
 
     /// Writes every record to its place, or elsewhere.
@@ -423,6 +425,25 @@ mod tests {
             assert!(stored.iter().all(|byte| *byte == 0xff), "{index}");
         }
         assert_eq!(find(&table, &name(count)), None);
+    }
+
+    /// In one line, in three where most need so many, and whatever one has that fits in none.
+    #[test]
+    fn places_are_as_long_as_nearly_all_records_need() {
+        let place_lines = |slots: &[usize]| {
+            let mut records = NameRecords::default();
+            for (index, slots) in slots.iter().enumerate() {
+                let name: Name = format!("h{index}.example").parse().unwrap();
+                records.add(&name, 1, &draft(name.as_wire().len(), *slots), NONE).unwrap();
+            }
+            Division::new(&records).place_lines
+        };
+        assert_eq!(place_lines(&[]), 1);
+        assert_eq!(place_lines(&[0; 20]), 1);
+        assert_eq!(place_lines(&[30; 20]), 3);
+        assert_eq!(place_lines(&[&[30; 1][..], &[0; 19]].concat()), 1);
+        assert_eq!(place_lines(&[&[30; 2][..], &[0; 18]].concat()), 3);
+        assert_eq!(place_lines(&[&[7000; 10][..], &[30; 2]].concat()), 3);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use gtm_common::abi::{LINE_BYTES, LineRef, SHEET_LINES, Sheet};
 use gtm_common::location::Line;
 use zerocopy::IntoBytes as _;
 
-use super::DataplaneError;
+use super::{DataplaneError, error};
 
 /// `BPF_MAP_UPDATE_BATCH` of `enum bpf_cmd`.
 const UPDATE_BATCH: nix::libc::c_long = 26;
@@ -78,11 +78,18 @@ impl Sheets {
             return Err(DataplaneError::map(name, "not an array of maps in the object"));
         };
         let count = self.len();
-        let refused = |error: MapError| DataplaneError::NoRoom {
-            map: name,
-            elements: u32::try_from(count).unwrap_or(u32::MAX),
-            bytes: u64::try_from(count * size_of::<Sheet>()).unwrap_or(u64::MAX),
-            source: Box::new(EbpfError::MapError(error)),
+        let refused = |error: MapError| {
+            let source = EbpfError::MapError(error);
+            match error::os_error(&source) {
+                Some(nix::libc::EPERM | nix::libc::EACCES) => DataplaneError::NoPrivilege,
+                Some(nix::libc::ENOMEM | nix::libc::E2BIG) => DataplaneError::NoRoom {
+                    map: name,
+                    elements: u32::try_from(count).unwrap_or(u32::MAX),
+                    bytes: u64::try_from(count * size_of::<Sheet>()).unwrap_or(u64::MAX),
+                    source: source.into(),
+                },
+                _ => DataplaneError::Load(source),
+            }
         };
         let mut sheets = self.0.into_iter();
         let mut first = 0;
@@ -108,12 +115,14 @@ fn set(outer: &MapData, first: u32, inner: &[MapData]) -> io::Result<()> {
     let outer = outer.fd().as_fd();
     let batch = inner.len().div_ceil(BATCHES).max(1);
     thread::scope(|scope| {
-        let batches: Vec<_> = indexes
+        let batches: io::Result<Vec<_>> = indexes
             .chunks(batch)
             .zip(fds.chunks(batch))
-            .map(|(indexes, fds)| scope.spawn(move || update(outer, indexes, fds.as_bytes())))
+            .map(|(indexes, fds)| {
+                thread::Builder::new().spawn_scoped(scope, move || update(outer, indexes, fds.as_bytes()))
+            })
             .collect();
-        batches.into_iter().try_for_each(|batch| batch.join().map_err(|_panic| io::ErrorKind::Other)?)
+        batches?.into_iter().try_for_each(|batch| batch.join().map_err(|_panic| io::ErrorKind::Other)?)
     })
 }
 

@@ -84,7 +84,7 @@ impl Slots {
             tracing::warn!(
                 name,
                 qtype = run.qtype,
-                "more than {MAX_SLOTS} answers by client: left to the server"
+                "more answers by client than {MAX_SLOTS}, or than one name has room for: left to the server"
             );
             return Ok(TypeEntry { qtype: run.qtype, flags: DIRECT, view: 0, slot: NO_NODE.0 });
         };
